@@ -1,0 +1,217 @@
+"""Settings of PaymentOps, read from the environment once and loudly.
+
+Every variable is explained in ``.env.example``. ``PAYMENTOPS_DATA_DIR`` names the data directory of the local
+system; commands that run in a second terminal reach the same embedded database through it.
+"""
+
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from environs import Env
+
+from paymentops.local import places
+
+env = Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+if (BASE_DIR / ".env").exists():
+    env.read_env(str(BASE_DIR / ".env"))
+
+DATA_DIR = Path(env.str("PAYMENTOPS_DATA_DIR", str(places.default_data_dir())))
+ENVIRONMENT = env.str("PAYMENTOPS_ENVIRONMENT", "local", validate=lambda name: name in ("local", "staging", "production"))
+DEBUG = env.bool("PAYMENTOPS_DEBUG", False)
+SECRET_KEY = env.str("PAYMENTOPS_SECRET_KEY", "") or places.local_secret(DATA_DIR, "secret_key", ENVIRONMENT)
+ALLOWED_HOSTS = env.list("PAYMENTOPS_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("PAYMENTOPS_TRUSTED_ORIGINS", [])
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "paymentops.console",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_fsm",
+    "paymentops",
+    "paymentops.access",
+    "paymentops.events",
+    "paymentops.idempotency",
+    "paymentops.providers",
+    "paymentops.payments",
+    "ledger",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "paymentops.urls"
+WSGI_APPLICATION = "paymentops.wsgi.application"
+ASGI_APPLICATION = "paymentops.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database -------------------------------------------------------------------------------------------------
+
+DATABASE_URL = env.str("DATABASE_URL", "")
+LOCK_TIMEOUT_MS = env.int("PAYMENTOPS_LOCK_TIMEOUT_MS", 5000)
+_POOL_SIZE = env.int("PAYMENTOPS_DB_POOL_SIZE", 8)
+
+DATABASES: dict[str, Any] = {
+    "default": {
+        **dj_database_url.parse(DATABASE_URL or places.embedded_database_url(DATA_DIR)),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": _POOL_SIZE, "timeout": 10},
+            # Django switches prepared statements off; the hot paths need them.
+            "prepare_threshold": 5,
+            "options": f"-c lock_timeout={LOCK_TIMEOUT_MS}",
+            "application_name": env.str("PAYMENTOPS_PROCESS", "paymentops"),
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- People and services --------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "access.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/console/login/"
+LOGIN_REDIRECT_URL = "/console/"
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["paymentops.access.api.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["paymentops.access.api.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["paymentops.core.api.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "paymentops.core.api.problem_response",
+    "UNAUTHENTICATED_USER": None,
+    "UNICODE_JSON": True,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "PaymentOps API",
+    "DESCRIPTION": "Payments accepted exactly once. Every amount is in minor units of its currency.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v[0-9]",
+}
+# A payment request is small; a batch holds up to 1,000 of them.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("PAYMENTOPS_MAX_BODY_BYTES", 4 * 1024 * 1024)
+PREFER_WAIT_MAX_SECONDS = env.int("PAYMENTOPS_PREFER_WAIT_MAX_SECONDS", 30)
+IDEMPOTENCY_BODY_RETENTION = timedelta(days=env.int("PAYMENTOPS_IDEMPOTENCY_BODY_DAYS", 30))
+
+# --- Work in the background -----------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
+if CELERY_BROKER_URL.startswith("filesystem:"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = places.filesystem_broker_options(DATA_DIR)
+WORKER_CONCURRENCY = env.int("PAYMENTOPS_WORKER_CONCURRENCY", 4)
+KAFKA_BOOTSTRAP_SERVERS = env.list("KAFKA_BOOTSTRAP_SERVERS", [])
+KAFKA_TOPIC = env.str("PAYMENTOPS_KAFKA_TOPIC", "payops.events")
+SWEEP_INTERVAL_SECONDS = env.float("PAYMENTOPS_SWEEP_INTERVAL_SECONDS", 2.0)
+RELAY_INTERVAL_SECONDS = env.float("PAYMENTOPS_RELAY_INTERVAL_SECONDS", 1.0)
+
+# --- Providers ------------------------------------------------------------------------------------------------
+
+SANDBOX_PORT = env.int("PAYMENTOPS_SANDBOX_PORT", 8701)
+SANDBOX_URL = env.str("PAYMENTOPS_SANDBOX_URL", f"http://127.0.0.1:{SANDBOX_PORT}")
+SANDBOX_API_KEY = env.str("PAYMENTOPS_SANDBOX_API_KEY", "") or places.local_secret(DATA_DIR, "sandbox_api_key", ENVIRONMENT)
+SANDBOX_WEBHOOK_SECRETS = env.list("PAYMENTOPS_SANDBOX_WEBHOOK_SECRETS", []) or [
+    places.local_secret(DATA_DIR, "sandbox_webhook_secret", ENVIRONMENT)
+]
+STRIPE_API_KEY = env.str("STRIPE_API_KEY", "")
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", "")
+STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", [])
+DEFAULT_PROVIDER = env.str("PAYMENTOPS_DEFAULT_PROVIDER", "sandbox")
+
+# --- Console and static files ---------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+SECURE_CSP = {
+    "default-src": ["'self'"],
+    "script-src": ["'self'", "'unsafe-eval'"],
+    "style-src": ["'self'", "'unsafe-inline'"],
+    "img-src": ["'self'", "data:"],
+    "object-src": ["'none'"],
+    "base-uri": ["'none'"],
+    "frame-ancestors": ["'none'"],
+}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT == "production"
+# Two systems side by side on one host must not log each other out.
+SESSION_COOKIE_NAME = f"paymentops_{places.short_name(DATA_DIR)}"
+CSRF_COOKIE_NAME = f"paymentops_csrf_{places.short_name(DATA_DIR)}"
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "PaymentOps",
+    "SITE_HEADER": "PaymentOps",
+    "SITE_URL": "/console/",
+    "SHOW_HISTORY": False,
+}
+
+# --- Telemetry ------------------------------------------------------------------------------------------------
+
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+LOG_LEVEL = env.str("PAYMENTOPS_LOG_LEVEL", "INFO")
+HOST_NAME = socket.gethostname()
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        "stripe": {"level": "WARNING"},
+    },
+}

