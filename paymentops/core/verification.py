@@ -1,0 +1,40 @@
+"""What a verification of stored truth answers: one named check with the rows that break it.
+
+A room that keeps truth has a module ``verification`` with ``checks() -> Iterator[Check]``; ``manage.py verify`` runs
+them all. A check recomputes from the rows up with set-based SQL and never trusts a trigger, because a superuser can
+switch triggers off.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, Self
+
+LISTED_VIOLATIONS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One invariant and what was found.
+
+    Args:
+        name: dotted and stable, the room first: ``ledger.entries_balance``.
+        violations: one sentence per broken row, naming it by its public id; at most ``LISTED_VIOLATIONS`` and then
+            one that says how many more there are. Empty when the invariant holds.
+    """
+
+    name: str
+    violations: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the invariant holds everywhere."""
+        return not self.violations
+
+    @classmethod
+    def of(cls, name: str, violations: Iterable[str]) -> Self:
+        """Build a check from a stream of violations, keeping the first ``LISTED_VIOLATIONS`` and counting the rest."""
+        found = iter(violations)
+        listed = list(islice(found, LISTED_VIOLATIONS))
+        more = sum(1 for _ in found)
+        return cls(name, [*listed, f"and {more} more"] if more else listed)
