@@ -67,6 +67,8 @@ class Instruction:
         final_capture: for CAPTURE, whether the provider may release what is left.
         provider_reference: the provider's id of the charge that a CAPTURE, VOID or REFUND works on.
         deadline: no call may go on after this moment.
+        at: the moment this counts as sent, when a story is told in simulated time; ``deadline`` is then on the
+            same simulated clock. ``None`` means the real moment.
     """
 
     operation: Operation
@@ -79,6 +81,7 @@ class Instruction:
     capture_now: bool = False
     final_capture: bool = False
     provider_reference: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Question:
     """Asks what became of one earlier instruction; found by our key and reference, never by trying again.
 
     ``submitted_at`` is when the instruction was first dispatched, ``attempt_reference`` the provider's id of the
-    operation itself where an earlier answer already told it.
+    operation itself where an earlier answer already told it. ``at`` as in ``Instruction``.
     """
 
     operation: Operation
@@ -98,6 +101,7 @@ class Question:
     provider_reference: str = ""
     attempt_reference: str = ""
     capture_now: bool = False
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
