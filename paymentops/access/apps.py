@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class AccessConfig(AppConfig):
+    """The room ``access``."""
+
+    name = "paymentops.access"
+    label = "access"
