@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
+from urllib.parse import quote
 
 _SETTINGS = """
 fsync = off
@@ -30,7 +31,8 @@ def _start() -> None:
     with (folder / "pg" / "postgresql.conf").open("a") as file:
         file.write(_SETTINGS)
     server.start()
-    os.environ["DATABASE_URL"] = server.get_uri().replace("?host=", "?host=")
+    # The socket's folder as the host, because the settings keep the rest of the address's query for themselves.
+    os.environ["DATABASE_URL"] = f"postgresql://postgres@{quote(str(folder / 'pg'), safe='')}/postgres"
     os.environ["PAYMENTOPS_DATA_DIR"] = str(folder / "data")
 
     def stop() -> None:
