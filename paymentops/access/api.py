@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
@@ -14,12 +14,15 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from paymentops.access import operations, queries
 from paymentops.access.models import ApiKey, Scope
 from paymentops.core import clock, ids
 from paymentops.core.errors import ApplicationError
+
+if TYPE_CHECKING:
+    # While rest_framework.views is loaded it loads this module, named in settings.
+    from rest_framework.views import APIView
 
 SCHEME: Final = "Api-Key"
 SHOW_USE_EVERY: Final = timedelta(minutes=1)
@@ -111,7 +114,7 @@ class HasScope(BasePermission):
     answer is 405.
     """
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         """Tell whether a caller is known; its scope is checked beside.
 
         Raises:
@@ -125,7 +128,7 @@ class HasScope(BasePermission):
         return True
 
 
-def required_scope(*, view: APIView, method: str) -> Scope | None:
+def required_scope(*, view: "APIView", method: str) -> Scope | None:
     """Return the scope a method of a view needs; ``None`` where there is nothing to protect.
 
     Raises:
