@@ -6,6 +6,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from paymentops.local import commandline
+
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "paymentops.settings")
-    execute_from_command_line(sys.argv)
+    execute_from_command_line(commandline.prepare(sys.argv, os.environ))

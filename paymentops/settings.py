@@ -12,7 +12,7 @@ from typing import Any
 import dj_database_url
 from environs import Env
 
-from paymentops.local import places
+from paymentops.local import places, record
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -20,7 +20,9 @@ if (BASE_DIR / ".env").exists():
     env.read_env(str(BASE_DIR / ".env"))
 
 DATA_DIR = Path(env.str("PAYMENTOPS_DATA_DIR", str(places.default_data_dir())))
-ENVIRONMENT = env.str("PAYMENTOPS_ENVIRONMENT", "local", validate=lambda name: name in ("local", "staging", "production"))
+ENVIRONMENT = env.str(
+    "PAYMENTOPS_ENVIRONMENT", "local", validate=lambda name: name in ("local", "staging", "production")
+)
 DEBUG = env.bool("PAYMENTOPS_DEBUG", False)
 SECRET_KEY = env.str("PAYMENTOPS_SECRET_KEY", "") or places.local_secret(DATA_DIR, "secret_key", ENVIRONMENT)
 ALLOWED_HOSTS = env.list("PAYMENTOPS_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
@@ -79,6 +81,17 @@ TEMPLATES = [
         },
     },
 ]
+
+# --- The local system -----------------------------------------------------------------------------------------
+
+# What a running `up` noted in the data directory counts before what it would start with.
+_running = record.read(DATA_DIR)
+UP_PORT = env.int("PAYMENTOPS_PORT", 8700)
+UP_SANDBOX_PORT = env.int("PAYMENTOPS_SANDBOX_PORT", None)
+PORT = _running.port if _running else UP_PORT
+BASE_URL = env.str("PAYMENTOPS_BASE_URL", f"http://127.0.0.1:{PORT}")
+WEB_WORKERS = env.int("PAYMENTOPS_WEB_WORKERS", 2)
+WEB_THREADS = env.int("PAYMENTOPS_WEB_THREADS", 4)
 
 # --- Database -------------------------------------------------------------------------------------------------
 
@@ -141,33 +154,80 @@ IDEMPOTENCY_BODY_RETENTION = timedelta(days=env.int("PAYMENTOPS_IDEMPOTENCY_BODY
 
 # --- Work in the background -----------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "filesystem://localhost/")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = places.filesystem_broker_options(DATA_DIR)
+# The database is the queue and a message only a doorbell: none is worth waiting for, repeating or keeping.
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_TIMEZONE = "UTC"
+# A queue per kind of work, so that each can be given workers of its own. The first pattern that fits counts.
+WORKER_QUEUES = ["dispatch", "inquiry", "events", "maintenance"]
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TASK_ROUTES = [
+    [
+        ("payments.sweep", {"queue": "maintenance"}),
+        ("payments.inquire*", {"queue": "inquiry"}),
+        ("payments.*", {"queue": "dispatch"}),
+        ("events.*", {"queue": "events"}),
+    ]
+]
 WORKER_CONCURRENCY = env.int("PAYMENTOPS_WORKER_CONCURRENCY", 4)
 KAFKA_BOOTSTRAP_SERVERS = env.list("KAFKA_BOOTSTRAP_SERVERS", [])
 KAFKA_TOPIC = env.str("PAYMENTOPS_KAFKA_TOPIC", "payops.events")
 SWEEP_INTERVAL_SECONDS = env.float("PAYMENTOPS_SWEEP_INTERVAL_SECONDS", 2.0)
 RELAY_INTERVAL_SECONDS = env.float("PAYMENTOPS_RELAY_INTERVAL_SECONDS", 1.0)
+# What is sent while no worker listens expires when the next one is due, so nothing piles up.
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {
+    "payments.sweep": {
+        "task": "payments.sweep",
+        "schedule": SWEEP_INTERVAL_SECONDS,
+        "options": {"expires": SWEEP_INTERVAL_SECONDS},
+    },
+    "events.relay": {
+        "task": "events.relay",
+        "schedule": RELAY_INTERVAL_SECONDS,
+        "options": {"expires": RELAY_INTERVAL_SECONDS},
+    },
+}
 
 # --- Providers ------------------------------------------------------------------------------------------------
 
-SANDBOX_PORT = env.int("PAYMENTOPS_SANDBOX_PORT", 8701)
+SANDBOX_PORT = _running.sandbox_port if _running else env.int("PAYMENTOPS_SANDBOX_PORT", UP_PORT + 1000)
 SANDBOX_URL = env.str("PAYMENTOPS_SANDBOX_URL", f"http://127.0.0.1:{SANDBOX_PORT}")
-SANDBOX_API_KEY = env.str("PAYMENTOPS_SANDBOX_API_KEY", "") or places.local_secret(DATA_DIR, "sandbox_api_key", ENVIRONMENT)
+SANDBOX_API_KEY = env.str("PAYMENTOPS_SANDBOX_API_KEY", "") or places.local_secret(
+    DATA_DIR, "sandbox_api_key", ENVIRONMENT
+)
 SANDBOX_WEBHOOK_SECRETS = env.list("PAYMENTOPS_SANDBOX_WEBHOOK_SECRETS", []) or [
     places.local_secret(DATA_DIR, "sandbox_webhook_secret", ENVIRONMENT)
 ]
+# How long one call may take, when to ask again after an unknown outcome, and how long "not found" may still be wrong.
+SANDBOX_TIMEOUT_SECONDS = env.float("PAYMENTOPS_SANDBOX_TIMEOUT_SECONDS", 3.0)
+SANDBOX_INQUIRY_SECONDS: list[float] = env.list(
+    "PAYMENTOPS_SANDBOX_INQUIRY_SECONDS", [0.5, 1, 2, 3, 5, 10, 30, 60], subcast=float
+)
+SANDBOX_VISIBILITY_SECONDS = env.float("PAYMENTOPS_SANDBOX_VISIBILITY_SECONDS", 5.0)
+SANDBOX_NOT_FOUND_GAP_SECONDS = env.float("PAYMENTOPS_SANDBOX_NOT_FOUND_GAP_SECONDS", 2.0)
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", "")
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "")
+# Where Stripe sends the payer back to after a step of their bank; without it Stripe's own page is used.
+STRIPE_RETURN_URL = env.str("STRIPE_RETURN_URL", "")
 STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", [])
 DEFAULT_PROVIDER = env.str("PAYMENTOPS_DEFAULT_PROVIDER", "sandbox")
 
 # --- Console and static files ---------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "static"
+# Where collectstatic puts the files; without it they are served from where they are.
+STATIC_ROOT = env.str("PAYMENTOPS_STATIC_ROOT", "") or None
 WHITENOISE_USE_FINDERS = True
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -213,5 +273,7 @@ LOGGING: dict[str, Any] = {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "stripe": {"level": "WARNING"},
+        # Two lines per task would drown everything else.
+        "celery": {"level": "WARNING"},
     },
 }
