@@ -33,7 +33,7 @@ class CurrentTransaction(Func):
 class TransactionIdField(models.Field):  # type: ignore[type-arg] # generic for the type checker only
     """A column of PostgreSQL's 64-bit transaction id type, read as decimal digits."""
 
-    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:  # noqa: ARG002 - Django passes it
         """Return the type's name in PostgreSQL."""
         return "xid8"
 

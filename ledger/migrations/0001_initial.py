@@ -1,8 +1,9 @@
 import django.db.models.deletion
 import django_fsm
+from django.db import migrations, models
+
 import ledger.chart
 import ledger.models
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):

@@ -1,0 +1,294 @@
+"""Writes of the ledger: post entries, settle or void pending ones, reverse posted ones.
+
+Everything runs in the caller's transaction (or in one of its own where there is none) and succeeds or fails with it.
+The same business event is posted once: its source is unique. The same cause moves an entry once.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Final
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
+from django_fsm import TransitionNotAllowed
+
+from ledger import posting_sql, postings
+from ledger.chart import AccountRef
+from ledger.models import Entry, EntryTransition, State
+from ledger.posting_sql import Circumstances, NewEntry
+from ledger.postings import Posting, PostingLine, Source
+from paymentops.core import ids
+from paymentops.core.errors import Conflict, NotFound
+
+_RIGHT_SIDE: Final = "ledger_guarded_balance_right_side"
+
+
+class SourceReused(Conflict):
+    """The business event was posted before, with other lines."""
+
+    code = "ledger.source_reused"
+    title = "This event is in the books already, with other lines"
+
+
+class AccountOnWrongSide(Conflict):
+    """A posting would take an account to the side it must never stand on."""
+
+    code = "ledger.account_on_wrong_side"
+    title = "The posting would take an account to its wrong side"
+
+
+class EntryNotInState(Conflict):
+    """An entry cannot be settled, voided or reversed from the state it is in."""
+
+    code = "ledger.entry_not_in_state"
+    title = "The entry is not in a state in which this can be done"
+
+
+class EntryNotFound(NotFound):
+    """There is no entry with this id or source."""
+
+    code = "ledger.entry_not_found"
+
+
+def post(
+    posting: Posting, *, occurred_at: datetime, now: datetime, cause: str, actor: str = "system", trace_id: str = ""
+) -> Entry:
+    """Write one entry, or return the entry that its source already has.
+
+    Args:
+        posting: what to write.
+        occurred_at: when it really happened.
+        now: when we know of it.
+        cause: the key of what caused it, for example an attempt's outcome; stands on the first transition.
+        actor: who did it.
+        trace_id: 32 hexadecimal digits, or empty.
+
+    Raises:
+        SourceReused: the source has an entry with other lines.
+        AccountOnWrongSide: see the class.
+
+    Locks the balance rows of guarded accounts it touches, in account order, until the transaction ends.
+    """
+    (entry,) = post_many([posting], occurred_at=occurred_at, now=now, cause=cause, actor=actor, trace_id=trace_id)
+    return entry
+
+
+def post_many(
+    items: Sequence[Posting],
+    *,
+    occurred_at: datetime,
+    now: datetime,
+    cause: str,
+    actor: str = "system",
+    trace_id: str = "",
+) -> list[Entry]:
+    """Write many entries in one statement and return them in the order given; see ``post``."""
+    if not items:
+        return []
+    circumstances = Circumstances(
+        occurred_at=occurred_at,
+        effective_at=effective_moment(occurred_at=occurred_at, previous=None),
+        recorded_at=now,
+        cause=cause,
+        actor=actor,
+        trace_id=trace_id,
+    )
+    with transaction.atomic(savepoint=False):
+        accounts = posting_sql.account_ids(_accounts(items), now=now)
+        wanted = [posting_sql.new_entry(entry_id=ids.new(now), posting=item, account_ids=accounts) for item in items]
+        written = _write(wanted, accounts=accounts, circumstances=circumstances)
+        earlier = _earlier([new for new in wanted if new.id not in written])
+    return [_entry_of(new, circumstances) if new.id in written else earlier[new.posting.source] for new in wanted]
+
+
+def settle(
+    entry: Source | UUID, *, cause: str, occurred_at: datetime, now: datetime, actor: str = "system", trace_id: str = ""
+) -> Entry:
+    """Let a pending entry count as posted; the same cause a second time changes nothing.
+
+    Raises:
+        EntryNotFound: there is no such entry.
+        EntryNotInState: it is not pending.
+        AccountOnWrongSide: see the class.
+
+    Locks the entry.
+    """
+    with transaction.atomic(savepoint=False):
+        found = _locked(entry)
+        return _move(found, found.settle, cause=cause, occurred_at=occurred_at, now=now, actor=actor, trace_id=trace_id)
+
+
+def void(
+    entry: Source | UUID, *, cause: str, occurred_at: datetime, now: datetime, actor: str = "system", trace_id: str = ""
+) -> Entry:
+    """Let a pending entry count as nothing; the same cause a second time changes nothing.
+
+    Raises:
+        EntryNotFound: there is no such entry.
+        EntryNotInState: it is not pending.
+
+    Locks the entry.
+    """
+    with transaction.atomic(savepoint=False):
+        found = _locked(entry)
+        return _move(found, found.void, cause=cause, occurred_at=occurred_at, now=now, actor=actor, trace_id=trace_id)
+
+
+def reverse(
+    entry: Source | UUID, *, cause: str, occurred_at: datetime, now: datetime, actor: str = "system", trace_id: str = ""
+) -> Entry:
+    """Take a posted entry back by a new entry with the opposite lines, and return the new entry.
+
+    The original becomes REVERSED; both stay in the posted balance, each at its own date. The same cause a second time
+    returns the reversing entry that is there.
+
+    Raises:
+        EntryNotFound: there is no such entry.
+        EntryNotInState: it is not posted, or was reversed for another cause.
+        AccountOnWrongSide: see the class.
+
+    Locks the entry.
+    """
+    with transaction.atomic(savepoint=False):
+        original = _locked(entry)
+        done = original.state == State.REVERSED and original.transitions.filter(cause=cause).exists()
+        if done:
+            return original.reversals.get()
+        _move(
+            original,
+            original.reverse,
+            cause=cause,
+            occurred_at=occurred_at,
+            now=now,
+            actor=actor,
+            trace_id=trace_id,
+        )
+        opposite = postings.reversal(original=original.pk, source=_source_of(original), lines=_lines_of(original))
+        return post(opposite, occurred_at=occurred_at, now=now, cause=cause, actor=actor, trace_id=trace_id)
+
+
+def effective_moment(*, occurred_at: datetime, previous: datetime | None) -> datetime:
+    """Return when a change counts: when it happened, but never before the entry's ``previous`` change counted.
+
+    Clocks of providers differ, so a capture can carry an earlier time than its authorisation. Were it taken as it is,
+    a balance between the two moments would count the entry as posted and not yet pending.
+    """
+    return occurred_at if previous is None else max(occurred_at, previous)
+
+
+def _accounts(items: Iterable[Posting]) -> Iterable[AccountRef]:
+    return (line.account for line in chain.from_iterable(item.lines for item in items))
+
+
+def _write(wanted: Sequence[NewEntry], *, accounts: dict[AccountRef, int], circumstances: Circumstances) -> set[UUID]:
+    try:
+        return posting_sql.write(wanted, account_ids=accounts, circumstances=circumstances)
+    except IntegrityError as error:
+        raise _explained(error) from error
+
+
+def _explained(error: IntegrityError) -> Exception:
+    """Name a refusal that a caller can act on; any other is returned as it is."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    if diagnosis is not None and diagnosis.constraint_name == _RIGHT_SIDE:
+        return AccountOnWrongSide("The account would stand on its wrong side; nothing was posted.")
+    return error
+
+
+def _earlier(refused: Sequence[NewEntry]) -> dict[Source, Entry]:
+    """Return the entries that hold the sources which could not be written anew.
+
+    A fresh look, because the statement that lost to a twin does not see the twin's row.
+    """
+    if not refused:
+        return {}
+    matches = Q()
+    for new in refused:
+        matches |= _is_from(new.posting.source)
+    found = {_source_of(entry): entry for entry in Entry.objects.filter(matches)}
+    for new in refused:
+        if bytes(found[new.posting.source].lines_digest) != new.digest:
+            raise SourceReused(f"{new.posting.source} is posted as {found[new.posting.source]} with other lines.")
+    return found
+
+
+def _entry_of(new: NewEntry, circumstances: Circumstances) -> Entry:
+    """Build the entry just written, without reading it back."""
+    values = {
+        "id": new.id,
+        "state": str(new.posting.state),
+        "source_type": new.posting.source.type,
+        "source_id": new.posting.source.id,
+        "source_kind": new.posting.source.kind,
+        "source_sequence": new.posting.source.sequence,
+        "description": new.posting.description,
+        "reverses_id": new.posting.reverses,
+        "line_count": len(new.posting.lines),
+        "lines_digest": new.digest,
+        "occurred_at": circumstances.occurred_at,
+        "recorded_at": circumstances.recorded_at,
+        "trace_id": circumstances.trace_id,
+    }
+    return Entry.from_db(connection.alias, list(values), list(values.values()))
+
+
+def _locked(entry: Source | UUID) -> Entry:
+    condition = _is_from(entry) if isinstance(entry, Source) else Q(pk=entry)
+    found = Entry.objects.select_for_update(no_key=True).filter(condition).first()
+    if found is None:
+        raise EntryNotFound(f"There is no entry for {entry}.")
+    return found
+
+
+def _move(
+    entry: Entry,
+    move: Callable[[], None],
+    *,
+    cause: str,
+    occurred_at: datetime,
+    now: datetime,
+    actor: str,
+    trace_id: str,
+) -> Entry:
+    """Make one move of a locked entry with its transition, unless this cause has moved it before."""
+    earlier = list(entry.transitions.all())
+    before = entry.state
+    if any(made.cause == cause and made.from_state for made in earlier):
+        return entry
+    try:
+        move()
+    except TransitionNotAllowed as error:
+        raise EntryNotInState(f"{entry} is {before}.") from error
+    try:
+        entry.save(update_fields=["state"])
+    except IntegrityError as error:
+        raise _explained(error) from error
+    EntryTransition.objects.create(
+        entry=entry,
+        from_state=before,
+        to_state=entry.state,
+        cause=cause,
+        effective_at=effective_moment(occurred_at=occurred_at, previous=earlier[-1].effective_at),
+        occurred_at=occurred_at,
+        recorded_at=now,
+        actor=actor,
+        trace_id=trace_id,
+    )
+    return entry
+
+
+def _source_of(entry: Entry) -> Source:
+    return Source(entry.source_type, entry.source_id, entry.source_kind, entry.source_sequence)
+
+
+def _is_from(source: Source) -> Q:
+    return Q(source_type=source.type, source_id=source.id, source_kind=source.kind, source_sequence=source.sequence)
+
+
+def _lines_of(entry: Entry) -> list[PostingLine]:
+    return [
+        PostingLine(AccountRef(line.account.code, line.currency, line.account.name), line.amount, line.method)
+        for line in entry.lines.select_related("account")
+    ]
