@@ -1,0 +1,43 @@
+"""``manage.py verify``: recompute what must hold from the stored rows, and say which rows break it."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ledger import verification as ledger_verification
+from paymentops.core.verification import Check
+
+# Every room that keeps truth: a module with ``checks() -> Iterator[Check]``.
+VERIFICATIONS: Final = (ledger_verification,)
+
+
+class Command(BaseCommand):
+    help = "Recomputes the invariants from the stored rows; exits 1 when one is broken, naming the rows."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        checks = [check for module in VERIFICATIONS for check in module.checks()]
+        self.stdout.write(as_json(checks) if options["json"] else as_table(checks))
+        broken = sum(not check.ok for check in checks)
+        if broken:
+            raise CommandError(f"{broken} of {len(checks)} checks found violations.", returncode=1)
+
+
+def as_json(checks: Iterable[Check]) -> str:
+    """Write ``{"ok": bool, "checks": [{"name", "ok", "violations": [...]}]}``."""
+    found = [{"name": check.name, "ok": check.ok, "violations": check.violations} for check in checks]
+    return json.dumps({"ok": all(check["ok"] for check in found), "checks": found}, indent=2)
+
+
+def as_table(checks: Iterable[Check]) -> str:
+    """Write one row per check, with its violations indented below."""
+    rows: list[str] = []
+    for check in checks:
+        rows.append(f"{'ok    ' if check.ok else 'BROKEN'}  {check.name}")
+        rows.extend(f"          {violation}" for violation in check.violations)
+    return "\n".join(rows)
