@@ -74,6 +74,7 @@ class ApiKey(models.Model):
     class Meta:
         ordering: ClassVar = ["client", "-created_at", "id"]
         verbose_name = "API key"
+        permissions: ClassVar = [("revoke_apikey", "Can revoke an API key")]
         constraints: ClassVar = [
             models.CheckConstraint(condition=~Q(scopes=[]), name="api_key_has_scopes"),
             models.CheckConstraint(condition=Q(digest__regex=r"^[0-9a-f]{64}$"), name="api_key_digest_is_sha256"),
@@ -93,9 +94,11 @@ class ApiKey(models.Model):
         """Return the hexadecimal SHA-256 under which a secret is stored."""
         return sha256(secret.encode()).hexdigest()
 
-    def is_usable(self, now: datetime) -> bool:
-        """Tell whether the key is neither revoked nor expired at ``now``."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+    def state(self, now: datetime) -> str:
+        """Name what the key is at ``now``: ``usable``, ``expired`` or ``revoked``."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else "usable"
 
 
 class ActorKind(models.TextChoices):

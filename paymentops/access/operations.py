@@ -147,6 +147,15 @@ def issue_key(
 
 
 @transaction.atomic
+def issue_key_by_name(
+    *, name: str, scopes: Iterable[str], expires_at: datetime | None, by: Actor, now: datetime
+) -> tuple[ApiKey, str]:
+    """Make a key for the client of that name, making the client where there is none; see ``issue_key``."""
+    client = ApiClient.objects.filter(name=name.strip()).first() or create_client(name=name, by=by, now=now)
+    return issue_key(client=client, scopes=scopes, expires_at=expires_at, by=by, now=now)
+
+
+@transaction.atomic
 def revoke_key(*, prefix: str, reason: str, by: Actor, now: datetime) -> ApiKey:
     """Close a key at once and for ever; a key that is revoked already stays as it is. Locks the key.
 

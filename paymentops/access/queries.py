@@ -7,6 +7,9 @@ from uuid import UUID
 
 import psycopg
 from django.db import connection
+from django.db.models import QuerySet
+
+from paymentops.access.models import ApiClient
 
 # Every API request asks this, so it is one prepared statement on the unique index of the prefix.
 _KEY_BY_PREFIX: Final = """
@@ -37,3 +40,8 @@ def key_by_prefix(*, prefix: str) -> StoredKey | None:
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         row = cursor.execute(_KEY_BY_PREFIX, (prefix,), prepare=True).fetchone()
     return StoredKey(*row) if row else None
+
+
+def clients_with_keys() -> QuerySet[ApiClient]:
+    """Return every client with its keys, by name, in two queries."""
+    return ApiClient.objects.order_by("name", "id").prefetch_related("keys")

@@ -100,6 +100,7 @@ class DeadLetter(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["source", "reference"], name="dead_letter_once_per_source"),
         ]
+        permissions: ClassVar = [("replay_deadletter", "Can have a dead letter handled again")]
         indexes: ClassVar = [
             models.Index(fields=["id"], name="dead_letter_open", condition=Q(resolved_at=None)),
         ]

@@ -146,6 +146,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "API key",
                 "ordering": ["client", "-created_at", "id"],
+                "permissions": [("revoke_apikey", "Can revoke an API key")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("scopes", []), _negated=True), name="api_key_has_scopes"

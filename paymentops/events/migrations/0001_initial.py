@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-id"],
+                "permissions": [("replay_deadletter", "Can have a dead letter handled again")],
                 "indexes": [
                     models.Index(condition=models.Q(("resolved_at", None)), fields=["id"], name="dead_letter_open")
                 ],
