@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.apps import AppConfig
+from django.apps import apps as present_apps
 from django.apps.registry import Apps
 
 # Whose rows every role may look up.
@@ -70,7 +71,7 @@ ADMIN: Final = Role(
 ROLES: Final = (VIEWER, FINANCE, FINANCE_APPROVER, ENGINEER, ADMIN)
 
 
-def grant(*, app_config: AppConfig, using: str, apps: Apps, **_: Any) -> None:
+def grant(*, app_config: AppConfig, using: str, apps: Apps = present_apps, **_: Any) -> None:
     """Make the roles and give them their permissions of one app; receives ``post_migrate``, safe to run again."""
     try:
         group_model = apps.get_model("auth", "Group")
