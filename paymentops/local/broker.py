@@ -18,7 +18,7 @@ from time import time_ns
 from typing import Any
 
 from kombu.exceptions import ChannelError
-from kombu.transport import filesystem
+from kombu.transport import filesystem, virtual
 from kombu.utils.json import dumps, loads
 
 _WAITING = ".msg"
@@ -69,6 +69,8 @@ class Transport(filesystem.Transport):
     def __init__(self, client: Any, **kwargs: Any) -> None:
         create_folders(client.transport_options)
         super().__init__(client, **kwargs)  # type: ignore[no-untyped-call]
+        # kombu remembers bindings for the whole process, also of a folder that has been emptied since.
+        self.state = virtual.BrokerState()  # type: ignore[no-untyped-call]
 
 
 def create_folders(options: dict[str, Any]) -> None:

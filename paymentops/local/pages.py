@@ -1,5 +1,7 @@
 """Health pages, for supervisors and load balancers: no login, no secrets."""
 
+from django.conf import settings
+from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -18,7 +20,7 @@ def healthz(_request: HttpRequest) -> JsonResponse:
 @never_cache
 def readyz(_request: HttpRequest) -> JsonResponse:
     """Answer 200 when database, broker and migrations are in order, else 503 naming what is not."""
-    checks = queries.readiness()
+    checks = queries.readiness(connection, settings.CELERY_BROKER_TRANSPORT_OPTIONS)
     ready = not any(check.failure for check in checks)
     body = {
         "status": "ready" if ready else "not ready",

@@ -96,6 +96,7 @@ class Guard:
         if self._process.poll() is None:
             return
         with self._mutex:
+            self._close_pipe()
             self._process = self._start()
             for pid, stop_signal in self._alive.items():
                 self._tell(f"+{pid} {int(stop_signal)}\n")
@@ -131,8 +132,8 @@ class Guard:
 
     def close(self) -> None:
         """Close the pipe, which ends what is still registered, and wait for the guard to finish."""
-        with contextlib.suppress(BrokenPipeError):
-            self._pipe().close()
+        with self._mutex:
+            self._close_pipe()
         self._process.wait()
 
     def _start(self) -> "subprocess.Popen[str]":
@@ -153,7 +154,13 @@ class Guard:
         assert self._process.stdin is not None  # noqa: S101 - it was asked for
         return self._process.stdin
 
+    def _close_pipe(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe().close()
+
     def _tell(self, line: str) -> None:
+        if self._pipe().closed:
+            return  # the guard ends everything at this moment
         with contextlib.suppress(BrokenPipeError):  # a dead guard is replaced by keep(), which tells it everything
             self._pipe().write(line)
             self._pipe().flush()

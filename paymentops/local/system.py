@@ -101,7 +101,7 @@ class LocalSystem:
         self._migrate()
         if broker_options:
             broker.empty(broker_options)
-        for process in (processes.sandbox, processes.worker, processes.beat, processes.web):
+        for process in (processes.web, processes.sandbox, processes.worker, processes.beat):
             self._run(process(self.plan))
         self._wait_until_ready()
 
