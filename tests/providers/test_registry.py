@@ -1,0 +1,46 @@
+import os
+import warnings
+
+import pytest
+from pytest_django import Settings
+
+from paymentops.providers import registry
+from paymentops.providers.adapters.sandbox.adapter import SandboxProvider
+
+
+def test_the_sandbox_is_always_there_and_the_same_one() -> None:
+    assert isinstance(registry.get("sandbox"), SandboxProvider)
+    assert registry.get("sandbox") is registry.get("sandbox")
+
+
+def test_a_provider_without_credentials_is_not_offered(settings: Settings) -> None:
+    settings.STRIPE_API_KEY = ""
+    assert registry.names() == ["sandbox"]
+    with pytest.raises(registry.UnknownProvider) as raised:
+        registry.get("stripe")
+    assert raised.value.problem()["known"] == ["sandbox"]
+
+
+def test_a_provider_with_credentials_is_offered(settings: Settings) -> None:
+    settings.STRIPE_API_KEY = "sk_test_12345"
+    assert registry.names() == ["sandbox", "stripe"]
+    assert registry.get("stripe").name == "stripe"
+
+
+def test_a_change_of_settings_makes_another_adapter(settings: Settings) -> None:
+    before = registry.get("sandbox")
+    settings.SANDBOX_TIMEOUT_SECONDS = 0.25
+    after = registry.get("sandbox")
+    assert after is not before
+    assert after.capabilities.call_timeout.total_seconds() == 0.25
+
+
+def test_a_forked_worker_makes_its_own_connections() -> None:
+    before = registry.get("sandbox")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other tests' threads may be alive
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if registry.get("sandbox") is not before else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert registry.get("sandbox") is before

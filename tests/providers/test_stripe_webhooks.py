@@ -1,0 +1,117 @@
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paymentops.core.money import Money
+from paymentops.providers.adapters.stripe import events
+from paymentops.providers.adapters.stripe.adapter import Config, StripeProvider
+from paymentops.providers.contract import (
+    Approved,
+    Declined,
+    InboundWebhook,
+    Operation,
+    WebhookRefused,
+    WebhookUnauthentic,
+)
+
+NOW = datetime(2026, 5, 6, 12, tzinfo=UTC)
+SECRETS = ("whsec_new", "whsec_old")
+METADATA = {"paymentops_reference": "pay_1", "paymentops_key": "po-1"}
+INTENT = {"id": "pi_1", "amount": 10_000, "currency": "eur", "metadata": METADATA}
+
+
+@pytest.fixture
+def provider() -> Iterator[StripeProvider]:
+    provider = StripeProvider(Config(api_key="sk_test_12345", webhook_secrets=SECRETS))
+    yield provider
+    provider.close()
+
+
+def event(kind: str, **changes: Any) -> bytes:
+    document = {"id": "evt_1", "type": kind, "created": int(NOW.timestamp()), "data": {"object": {**INTENT, **changes}}}
+    return json.dumps(document).encode()
+
+
+def signed(body: bytes, *, secret: str = SECRETS[0], at: datetime = NOW) -> InboundWebhook:
+    timestamp = int(at.timestamp())
+    made = hmac.new(secret.encode(), b"%d." % timestamp + body, hashlib.sha256).hexdigest()
+    return InboundWebhook(body=body, headers={"stripe-signature": f"t={timestamp},v1={made}"})
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_an_event_is_read_under_every_accepted_secret(provider: StripeProvider, secret: str) -> None:
+    body = event("payment_intent.succeeded", status="succeeded", amount_received=10_000)
+    read = provider.parse_webhook(signed(body, secret=secret), now=NOW)
+    assert (read.event_id, read.reference, read.provider_key, read.provider_reference) == (
+        "evt_1",
+        "pay_1",
+        "po-1",
+        "pi_1",
+    )
+    assert read.operation is Operation.AUTHORIZE
+    assert read.occurred_at == NOW
+    assert isinstance(read.outcome, Approved)
+
+
+def test_a_capture_is_found_by_the_intent_since_the_key_is_that_of_its_creation(provider: StripeProvider) -> None:
+    body = event("payment_intent.succeeded", status="succeeded", amount_received=4_000, capture_method="manual")
+    read = provider.parse_webhook(signed(body), now=NOW)
+    assert (read.operation, read.provider_key, read.provider_reference) == (Operation.CAPTURE, "", "pi_1")
+    assert isinstance(read.outcome, Approved)
+    assert read.outcome.amount == Money(4_000, "EUR")
+
+
+def test_a_failed_refund_is_a_decline(provider: StripeProvider) -> None:
+    body = event("refund.failed", id="re_1", payment_intent="pi_1", status="failed", failure_reason="declined")
+    read = provider.parse_webhook(signed(body), now=NOW)
+    assert (read.operation, read.provider_reference) == (Operation.REFUND, "pi_1")
+    assert isinstance(read.outcome, Declined)
+
+
+def test_an_event_of_another_kind_is_only_recorded(provider: StripeProvider) -> None:
+    read = provider.parse_webhook(signed(event("customer.created")), now=NOW)
+    assert (read.operation, read.outcome) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        signed(event("a"), secret="whsec_stranger"),
+        InboundWebhook(body=event("b"), headers=signed(event("a")).headers),
+        InboundWebhook(body=b"\xff", headers=signed(b"x").headers),
+        InboundWebhook(body=event("a"), headers={"stripe-signature": "t=,v1="}),
+        InboundWebhook(body=event("a"), headers={}),
+    ],
+)
+def test_a_forged_event_is_not_authentic(provider: StripeProvider, forged: InboundWebhook) -> None:
+    with pytest.raises(WebhookUnauthentic):
+        provider.parse_webhook(forged, now=NOW)
+
+
+def test_an_old_event_is_refused_although_signed(provider: StripeProvider) -> None:
+    with pytest.raises(WebhookRefused, match="5 minutes"):
+        provider.parse_webhook(signed(event("a"), at=NOW - timedelta(minutes=6)), now=NOW)
+
+
+@given(body=st.binary(max_size=50) | st.sampled_from([b"[]", b"{}", b'{"id":"e","type":"t","data":5}']))
+def test_an_unreadable_event_is_refused_and_never_breaks(body: bytes) -> None:
+    with pytest.raises(WebhookRefused):
+        events.read(body, now=NOW)
+
+
+@given(
+    kind=st.sampled_from(["payment_intent.succeeded", "payment_intent.canceled", "refund.updated"]),
+    status=st.sampled_from(["succeeded", "canceled", "failed", "new"]),
+    amount=st.integers() | st.text() | st.none() | st.floats(),
+    currency=st.sampled_from(["eur", "EUR", "xyz", 5, None]),
+)
+def test_no_value_in_an_event_breaks_reading(kind: str, status: str, amount: object, currency: object) -> None:
+    body = event(kind, status=status, amount=amount, currency=currency, capture_method="manual", latest_charge="ch_1")
+    events.read(body, now=NOW)
