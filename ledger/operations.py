@@ -1,10 +1,12 @@
 """Writes of the ledger: post entries, settle or void pending ones, reverse posted ones.
 
-Everything runs in the caller's transaction (or in one of its own where there is none) and succeeds or fails with it.
-The same business event is posted once: its source is unique. The same cause moves an entry once.
+Everything runs in the caller's transaction, or in one of its own where there is none. A refused posting takes that
+transaction with it; an entry that is missing or in another state is refused before anything is written. The same
+business event is posted once: its source is unique. The same cause moves an entry once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from itertools import chain
 from typing import Final
@@ -16,7 +18,7 @@ from django_fsm import TransitionNotAllowed
 
 from ledger import posting_sql, postings
 from ledger.chart import AccountRef
-from ledger.models import Entry, EntryTransition, State
+from ledger.models import Entry, EntryTransition
 from ledger.posting_sql import Circumstances, NewEntry
 from ledger.postings import Posting, PostingLine, Source
 from paymentops.core import ids
@@ -84,23 +86,11 @@ def post_many(
     actor: str = "system",
     trace_id: str = "",
 ) -> list[Entry]:
-    """Write many entries in one statement and return them in the order given; see ``post``."""
+    """Write many entries in one statement and return them in the order given; all or none, see ``post``."""
     if not items:
         return []
-    circumstances = Circumstances(
-        occurred_at=occurred_at,
-        effective_at=effective_moment(occurred_at=occurred_at, previous=None),
-        recorded_at=now,
-        cause=cause,
-        actor=actor,
-        trace_id=trace_id,
-    )
-    with transaction.atomic(savepoint=False):
-        accounts = posting_sql.account_ids(_accounts(items), now=now)
-        wanted = [posting_sql.new_entry(entry_id=ids.new(now), posting=item, account_ids=accounts) for item in items]
-        written = _write(wanted, accounts=accounts, circumstances=circumstances)
-        earlier = _earlier([new for new in wanted if new.id not in written])
-    return [_entry_of(new, circumstances) if new.id in written else earlier[new.posting.source] for new in wanted]
+    why = Circumstances(occurred_at=occurred_at, recorded_at=now, cause=cause, actor=actor, trace_id=trace_id)
+    return _post(items, why)
 
 
 def settle(
@@ -115,9 +105,10 @@ def settle(
 
     Locks the entry.
     """
-    with transaction.atomic(savepoint=False):
+    why = Circumstances(occurred_at=occurred_at, recorded_at=now, cause=cause, actor=actor, trace_id=trace_id)
+    with _transaction():
         found = _locked(entry)
-        return _move(found, found.settle, cause=cause, occurred_at=occurred_at, now=now, actor=actor, trace_id=trace_id)
+        return _move(found, found.settle, why)
 
 
 def void(
@@ -131,9 +122,10 @@ def void(
 
     Locks the entry.
     """
-    with transaction.atomic(savepoint=False):
+    why = Circumstances(occurred_at=occurred_at, recorded_at=now, cause=cause, actor=actor, trace_id=trace_id)
+    with _transaction():
         found = _locked(entry)
-        return _move(found, found.void, cause=cause, occurred_at=occurred_at, now=now, actor=actor, trace_id=trace_id)
+        return _move(found, found.void, why)
 
 
 def reverse(
@@ -151,22 +143,12 @@ def reverse(
 
     Locks the entry.
     """
-    with transaction.atomic(savepoint=False):
+    why = Circumstances(occurred_at=occurred_at, recorded_at=now, cause=cause, actor=actor, trace_id=trace_id)
+    with _transaction():
         original = _locked(entry)
-        done = original.state == State.REVERSED and original.transitions.filter(cause=cause).exists()
-        if done:
-            return original.reversals.get()
-        _move(
-            original,
-            original.reverse,
-            cause=cause,
-            occurred_at=occurred_at,
-            now=now,
-            actor=actor,
-            trace_id=trace_id,
-        )
+        _move(original, original.reverse, why)
         opposite = postings.reversal(original=original.pk, source=_source_of(original), lines=_lines_of(original))
-        return post(opposite, occurred_at=occurred_at, now=now, cause=cause, actor=actor, trace_id=trace_id)
+        return _post([opposite], why)[0]
 
 
 def effective_moment(*, occurred_at: datetime, previous: datetime | None) -> datetime:
@@ -178,23 +160,39 @@ def effective_moment(*, occurred_at: datetime, previous: datetime | None) -> dat
     return occurred_at if previous is None else max(occurred_at, previous)
 
 
+def _post(items: Sequence[Posting], why: Circumstances) -> list[Entry]:
+    # Without a savepoint: a refusal may come after other entries were written, so it must undo the whole transaction.
+    with transaction.atomic(savepoint=False), _explained_refusals():
+        accounts = posting_sql.account_ids(_accounts(items), now=why.recorded_at)
+        wanted = [
+            posting_sql.new_entry(entry_id=ids.new(why.recorded_at), posting=item, account_ids=accounts)
+            for item in items
+        ]
+        effective_at = effective_moment(occurred_at=why.occurred_at, previous=None)
+        written = posting_sql.write(wanted, account_ids=accounts, effective_at=effective_at, circumstances=why)
+        earlier = _earlier([new for new in wanted if new.id not in written])
+    return [_entry_of(new, why) if new.id in written else earlier[new.posting.source] for new in wanted]
+
+
 def _accounts(items: Iterable[Posting]) -> Iterable[AccountRef]:
     return (line.account for line in chain.from_iterable(item.lines for item in items))
 
 
-def _write(wanted: Sequence[NewEntry], *, accounts: dict[AccountRef, int], circumstances: Circumstances) -> set[UUID]:
+def _transaction() -> AbstractContextManager[None]:
+    """Use the caller's transaction, which a refusal before the first write leaves as it was, or open one."""
+    return nullcontext() if connection.in_atomic_block else transaction.atomic()
+
+
+@contextmanager
+def _explained_refusals() -> Iterator[None]:
+    """Name a refusal of the database that a caller can act on; any other passes as it is."""
     try:
-        return posting_sql.write(wanted, account_ids=accounts, circumstances=circumstances)
+        yield
     except IntegrityError as error:
-        raise _explained(error) from error
-
-
-def _explained(error: IntegrityError) -> Exception:
-    """Name a refusal that a caller can act on; any other is returned as it is."""
-    diagnosis = getattr(error.__cause__, "diag", None)
-    if diagnosis is not None and diagnosis.constraint_name == _RIGHT_SIDE:
-        return AccountOnWrongSide("The account would stand on its wrong side; nothing was posted.")
-    return error
+        diagnosis = getattr(error.__cause__, "diag", None)
+        if diagnosis is None or diagnosis.constraint_name != _RIGHT_SIDE:
+            raise
+        raise AccountOnWrongSide("An account would stand on its wrong side; nothing was posted.") from error
 
 
 def _earlier(refused: Sequence[NewEntry]) -> dict[Source, Entry]:
@@ -214,7 +212,7 @@ def _earlier(refused: Sequence[NewEntry]) -> dict[Source, Entry]:
     return found
 
 
-def _entry_of(new: NewEntry, circumstances: Circumstances) -> Entry:
+def _entry_of(new: NewEntry, why: Circumstances) -> Entry:
     """Build the entry just written, without reading it back."""
     values = {
         "id": new.id,
@@ -227,9 +225,9 @@ def _entry_of(new: NewEntry, circumstances: Circumstances) -> Entry:
         "reverses_id": new.posting.reverses,
         "line_count": len(new.posting.lines),
         "lines_digest": new.digest,
-        "occurred_at": circumstances.occurred_at,
-        "recorded_at": circumstances.recorded_at,
-        "trace_id": circumstances.trace_id,
+        "occurred_at": why.occurred_at,
+        "recorded_at": why.recorded_at,
+        "trace_id": why.trace_id,
     }
     return Entry.from_db(connection.alias, list(values), list(values.values()))
 
@@ -242,40 +240,32 @@ def _locked(entry: Source | UUID) -> Entry:
     return found
 
 
-def _move(
-    entry: Entry,
-    move: Callable[[], None],
-    *,
-    cause: str,
-    occurred_at: datetime,
-    now: datetime,
-    actor: str,
-    trace_id: str,
-) -> Entry:
-    """Make one move of a locked entry with its transition, unless this cause has moved it before."""
-    earlier = list(entry.transitions.all())
-    before = entry.state
-    if any(made.cause == cause and made.from_state for made in earlier):
+def _move(entry: Entry, move: Callable[[], None], why: Circumstances) -> Entry:
+    """Make one move of a locked entry with its transition, unless this cause has made a move of it before."""
+    first, *later = entry.transitions.order_by("id")
+    if any(made.cause == why.cause for made in later):
         return entry
+    if first.cause == why.cause:
+        raise EntryNotInState(f"{entry} was posted for {why.cause}; the same cause cannot move it on.")
+    before = entry.state
     try:
         move()
     except TransitionNotAllowed as error:
         raise EntryNotInState(f"{entry} is {before}.") from error
-    try:
+    previous = (later or [first])[-1].effective_at
+    with transaction.atomic(savepoint=False), _explained_refusals():
         entry.save(update_fields=["state"])
-    except IntegrityError as error:
-        raise _explained(error) from error
-    EntryTransition.objects.create(
-        entry=entry,
-        from_state=before,
-        to_state=entry.state,
-        cause=cause,
-        effective_at=effective_moment(occurred_at=occurred_at, previous=earlier[-1].effective_at),
-        occurred_at=occurred_at,
-        recorded_at=now,
-        actor=actor,
-        trace_id=trace_id,
-    )
+        EntryTransition.objects.create(
+            entry=entry,
+            from_state=before,
+            to_state=entry.state,
+            cause=why.cause,
+            effective_at=effective_moment(occurred_at=why.occurred_at, previous=previous),
+            occurred_at=why.occurred_at,
+            recorded_at=why.recorded_at,
+            actor=why.actor,
+            trace_id=why.trace_id,
+        )
     return entry
 
 

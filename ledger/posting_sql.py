@@ -30,10 +30,9 @@ class NewEntry:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What all entries of one call share: when it happened, counts and was known, why, by whom, in which trace."""
+    """What all writes of one call share: when it happened and was known, why, by whom, in which trace."""
 
     occurred_at: datetime
-    effective_at: datetime
     recorded_at: datetime
     cause: str
     actor: str
@@ -106,7 +105,11 @@ def account_ids(accounts: Iterable[AccountRef], *, now: datetime) -> dict[Accoun
 
 
 def write(
-    entries: Sequence[NewEntry], *, account_ids: dict[AccountRef, int], circumstances: Circumstances
+    entries: Sequence[NewEntry],
+    *,
+    account_ids: dict[AccountRef, int],
+    effective_at: datetime,
+    circumstances: Circumstances,
 ) -> set[UUID]:
     """Write entries with their lines and first transitions; return the ids of those whose source was new.
 
@@ -137,7 +140,7 @@ def write(
             "amounts": [line.amount for _, _, line in numbered],
             "methods": [line.method for _, _, line in numbered],
             "occurred_at": circumstances.occurred_at,
-            "effective_at": circumstances.effective_at,
+            "effective_at": effective_at,
             "recorded_at": circumstances.recorded_at,
             "cause": circumstances.cause,
             "actor": circumstances.actor,

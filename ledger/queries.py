@@ -149,7 +149,10 @@ def balances(
     }
     with connection.cursor() as cursor:
         cursor.execute(_BALANCES, parameters)
-        return [Balance(*row[:5], int(row[5]), int(row[6])) for row in cursor.fetchall()]
+        return [
+            Balance(code, currency, name, kind, side, posted=int(posted), pending=int(pending))
+            for code, currency, name, kind, side, posted, pending in cursor.fetchall()
+        ]
 
 
 def trial_balance(*, effective_at: datetime | None = None, known_at: datetime | None = None) -> list[TrialBalance]:
