@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.postgres",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -97,14 +98,15 @@ WEB_THREADS = env.int("PAYMENTOPS_WEB_THREADS", 4)
 
 DATABASE_URL = env.str("DATABASE_URL", "")
 LOCK_TIMEOUT_MS = env.int("PAYMENTOPS_LOCK_TIMEOUT_MS", 5000)
-_POOL_SIZE = env.int("PAYMENTOPS_DB_POOL_SIZE", 8)
+# Servers keep a pool of connections (`manage.py up` sets its size); a command opens the one it needs.
+_POOL_SIZE = env.int("PAYMENTOPS_DB_POOL_SIZE", 0)
 
 DATABASES: dict[str, Any] = {
     "default": {
         **dj_database_url.parse(DATABASE_URL or places.embedded_database_url(DATA_DIR)),
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": _POOL_SIZE, "timeout": 10},
+            **({"pool": {"min_size": 1, "max_size": _POOL_SIZE, "timeout": 10}} if _POOL_SIZE else {}),
             # Django switches prepared statements off; the hot paths need them.
             "prepare_threshold": 5,
             "options": f"-c lock_timeout={LOCK_TIMEOUT_MS}",
@@ -221,6 +223,10 @@ STRIPE_API_BASE = env.str("STRIPE_API_BASE", "")
 # Where Stripe sends the payer back to after a step of their bank; without it Stripe's own page is used.
 STRIPE_RETURN_URL = env.str("STRIPE_RETURN_URL", "")
 STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", [])
+# How long an accepted payment may wait to be sent before it expires unsent.
+PAYMENT_TIME_TO_SEND_HOURS = env.int("PAYMENTOPS_TIME_TO_SEND_HOURS", 24)
+# Longer than any provider call may take: after it, another worker takes an attempt over.
+LEASE_SECONDS = env.float("PAYMENTOPS_LEASE_SECONDS", 60)
 DEFAULT_PROVIDER = env.str("PAYMENTOPS_DEFAULT_PROVIDER", "sandbox")
 
 # --- Console and static files ---------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> HttpRespon
     Django REST framework calls this as its exception handler.
     """
     request: HttpRequest | None = context.get("request")
-    refusal = _as_application_error(error, method=(request.method if request else None) or "")
+    refusal = as_application_error(error, method=(request.method if request else None) or "")
     if refusal is None:
         return None
     if refusal.status >= 500:
@@ -110,13 +110,14 @@ _DJANGO_WORDS: Final = (
 )
 
 
-def _as_application_error(error: Exception, *, method: str) -> ApplicationError | None:
+def as_application_error(error: Exception, *, method: str) -> ApplicationError | None:
+    """Return a refusal of the framework or the database in this API's words; ``None`` for what nobody foresaw."""
     if isinstance(error, ApplicationError):
         return error
     if isinstance(error, _STORE_FAILURES):
         return _store_unavailable(method=method)
     if isinstance(error, exceptions.ValidationError):
-        return _invalid(error)
+        return invalid_input(error)
     if isinstance(error, exceptions.APIException):
         return _from_framework(error)
     return next((_refused(*words) for kind, words in _DJANGO_WORDS if isinstance(error, kind)), None)
@@ -133,7 +134,8 @@ def _store_unavailable(*, method: str) -> ApplicationError:
     )
 
 
-def _invalid(error: exceptions.ValidationError) -> ApplicationError:
+def invalid_input(error: exceptions.ValidationError) -> ApplicationError:
+    """Return a validation error in this API's words, naming each field."""
     errors = list(_field_errors("", error.get_full_details()))
     names = sorted({item["field"] for item in errors if item["field"]})
     detail = f"Correct {', '.join(names[:10])}." if names else errors[0]["detail"] if errors else "Correct the request."

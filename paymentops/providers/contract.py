@@ -300,3 +300,12 @@ def provider_key(attempt_id: UUID, *, limit: int) -> str:
     if limit < 32:
         raise ValueError(f"A provider key needs 32 characters; this provider allows {limit}.")
     return f"po-{attempt_id.hex}" if limit >= 35 else attempt_id.hex
+
+
+def attempt_id_of(key: str) -> UUID | None:
+    """Return the attempt a provider key was derived from; ``None`` for a key that is not ours."""
+    digits = key.removeprefix("po-")
+    try:
+        return UUID(hex=digits) if len(digits) == 32 else None
+    except ValueError:
+        return None

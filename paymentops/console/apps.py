@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class ConsoleConfig(AppConfig):
+    """The room ``console``."""
+
+    name = "paymentops.console"
+    label = "console"

@@ -1,0 +1,82 @@
+"""Turning what an operation made into an HTTP answer, waiting for an outcome where the caller prefers to."""
+
+import re
+import threading
+import time
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from paymentops.access.api import Caller
+from paymentops.idempotency import keys
+from paymentops.payments import bodies, queries
+from paymentops.payments.operations.accepting import Accepted, Requester
+
+_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?=$|[,;\s])", re.IGNORECASE)
+_LOOK_EVERY_SECONDS: Final = 0.05
+# A waiting request holds a thread; the others must stay free to accept.
+_waiting_places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS - 2))
+
+
+def requester(request: Request) -> Requester:
+    """Return who asks."""
+    caller: Caller = request.auth
+    return Requester(client_id=caller.client_id, api_key_prefix=caller.key_prefix)
+
+
+def idempotency_key(request: Request) -> str:
+    """Return the request's key; see ``keys.parse`` for what it raises."""
+    return keys.parse(request.META.get("HTTP_IDEMPOTENCY_KEY"))
+
+
+def accepted(result: Accepted, *, location: str) -> HttpResponse:
+    """Answer with the acceptance body, byte for byte the same for every replay."""
+    response = _json(result.body, status=result.status)
+    response["Location"] = location
+    if result.replayed:
+        response["Idempotent-Replayed"] = "true"
+    return response
+
+
+def accepted_payment(result: Accepted, *, request: Request) -> HttpResponse:
+    """Answer with the acceptance body, or with the outcome when the caller prefers to wait (RFC 7240)."""
+    location = f"{request.path}/{bodies.payment_id(result.resource_id)}"
+    seconds = _preferred_wait(request)
+    if seconds == 0 or not _waiting_places.acquire(blocking=False):
+        return accepted(result, location=location)
+    try:
+        body = _wait_for_outcome(requester(request).client_id, result.resource_id, seconds)
+    finally:
+        _waiting_places.release()
+    response = accepted(
+        Accepted(resource_id=result.resource_id, body=body, replayed=result.replayed, status=result.status),
+        location=location,
+    )
+    response["Preference-Applied"] = f"wait={seconds}"
+    return response
+
+
+def _preferred_wait(request: Request) -> int:
+    found = _WAIT.search(request.META.get("HTTP_PREFER", ""))
+    return min(int(found[1]), settings.PREFER_WAIT_MAX_SECONDS) if found else 0
+
+
+def _wait_for_outcome(client_id: UUID, payment_id: UUID, seconds: int) -> bytes:
+    ends_at = time.monotonic() + seconds
+    while True:
+        payment = queries.payment_of(client_id=client_id, payment_id=payment_id)
+        if queries.has_settled_down(payment) or time.monotonic() >= ends_at:
+            return bodies.to_bytes(bodies.payment(payment))
+        time.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _json(body: bytes, *, status: int) -> HttpResponse:
+    return HttpResponse(body, status=status, content_type="application/json")
+
+
+def representation(body: dict[str, object], *, status: int = 200) -> HttpResponse:
+    """Answer with a present representation."""
+    return _json(bodies.to_bytes(body), status=status)

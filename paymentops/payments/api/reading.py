@@ -1,0 +1,98 @@
+"""The doors through which services look at their payments."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from paymentops.access.models import Scope
+from paymentops.core import ids
+from paymentops.payments import bodies, queries
+from paymentops.payments.api import answers, documentation, writing
+from paymentops.payments.api.serializers import PaymentFilters
+
+
+class NewestFirst(CursorPagination):
+    """Pages by cursor: equally fast on the first and the millionth row."""
+
+    ordering = "-id"
+    page_size = 50
+    max_page_size = 200
+    page_size_query_param = "limit"
+
+
+class PaymentsView(APIView):
+    """All payments of the calling client."""
+
+    required_scopes: ClassVar = {"GET": Scope.PAYMENTS_READ, "POST": Scope.PAYMENTS_WRITE}
+
+    @extend_schema(**documentation.LIST)
+    def get(self, request: Request) -> HttpResponse:
+        """List payments, newest first."""
+        filters = PaymentFilters(data=request.query_params)
+        filters.is_valid(raise_exception=True)
+        lookups = {PaymentFilters.LOOKUPS[name]: value for name, value in filters.validated_data.items() if value}
+        pages = NewestFirst()
+        rows = pages.paginate_queryset(
+            queries.payments_of(client_id=request.auth.client_id).filter(**lookups), request, view=self
+        )
+        page: dict[str, Any] = {
+            "next": pages.get_next_link(),
+            "previous": pages.get_previous_link(),
+            "results": [bodies.payment(row) for row in rows or []],
+        }
+        return answers.representation(page)
+
+    @extend_schema(**documentation.CREATE)
+    def post(self, request: Request) -> HttpResponse:
+        """Accept a payment exactly once."""
+        return writing.create_payment(request)
+
+
+class PaymentView(APIView):
+    """One payment."""
+
+    required_scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
+
+    @extend_schema(**documentation.DETAIL)
+    def get(self, request: Request, payment_id: str) -> HttpResponse:
+        """Show a payment as it stands, with its captures and refunds."""
+        payment = queries.payment_of(
+            client_id=request.auth.client_id, payment_id=ids.parse(ids.Prefix.PAYMENT, payment_id)
+        )
+        return answers.representation(
+            bodies.payment(payment)
+            | {
+                "captures": [bodies.capture(row, latest=latest) for row, latest in queries.captures_of(payment)],
+                "refunds": [bodies.refund(row) for row in queries.refunds_of(payment)],
+            }
+        )
+
+
+class CaptureView(APIView):
+    """One capture."""
+
+    required_scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
+
+    @extend_schema(**documentation.CAPTURE_DETAIL)
+    def get(self, request: Request, capture_id: str) -> HttpResponse:
+        """Show a capture as it stands."""
+        row, latest = queries.capture_of(
+            client_id=request.auth.client_id, capture_id=ids.parse(ids.Prefix.CAPTURE, capture_id)
+        )
+        return answers.representation(bodies.capture(row, latest=latest))
+
+
+class RefundView(APIView):
+    """One refund."""
+
+    required_scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
+
+    @extend_schema(**documentation.REFUND_DETAIL)
+    def get(self, request: Request, refund_id: str) -> HttpResponse:
+        """Show a refund as it stands."""
+        row = queries.refund_of(client_id=request.auth.client_id, refund_id=ids.parse(ids.Prefix.REFUND, refund_id))
+        return answers.representation(bodies.refund(row))

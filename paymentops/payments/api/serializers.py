@@ -1,0 +1,234 @@
+"""Bodies as they come in and go out: validation and the schema that services read."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from paymentops.core.money import Money
+from paymentops.payments.api.fields import Currency, Metadata, MinorUnits, Text
+from paymentops.payments.commands import CreatePayment
+from paymentops.payments.models import Cancellation
+from paymentops.payments.states import AttemptState, CaptureMode, FailureClass, PaymentState, RefundState
+from paymentops.providers.contract import Method
+
+
+class Strict(serializers.Serializer[Any]):
+    """A body in which an unknown name is an error, because it is most often a misspelt one."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the validated values."""
+        if isinstance(data, Mapping):
+            unknown = sorted(str(name)[:80] for name in data.keys() - self.fields.keys())
+            if unknown:
+                raise serializers.ValidationError({name: ["There is no such field."] for name in unknown[:20]})
+        return super().to_internal_value(data)
+
+
+class CreatePaymentBody(Strict):
+    """A payment to be charged once."""
+
+    amount = MinorUnits(help_text="Minor units of the currency: 12990 is 129.90 EUR, 500 is 500 JPY.")
+    currency = Currency(help_text="ISO 4217 code.")
+    method = serializers.ChoiceField(choices=[method.value for method in Method])
+    payment_token = Text(
+        most=200, help_text="Stands for the payer's instrument; the sandbox's tokens are listed above."
+    )
+    reference = Text(most=100, help_text="Your own name for this payment.")
+    customer_reference = Text(most=100, required=False, allow_null=True, default="")
+    capture = serializers.ChoiceField(choices=CaptureMode.values, default=CaptureMode.AUTOMATIC.value)
+    provider = Text(most=40, required=False, default="", help_text="Leave out to let routing decide.")
+    metadata = Metadata(required=False, default=dict, help_text="Up to 50 entries of text.")
+
+    @staticmethod
+    def command(values: Mapping[str, Any]) -> CreatePayment:
+        """Build the command from validated values."""
+        return CreatePayment(
+            amount=Money(values["amount"], values["currency"]),
+            method=Method(values["method"]),
+            payment_token=values["payment_token"],
+            reference=values["reference"],
+            customer_reference=values["customer_reference"] or "",
+            capture=CaptureMode(values["capture"]),
+            provider=values["provider"],
+            metadata=values["metadata"],
+        )
+
+
+class CaptureBody(Strict):
+    """How much of what is held to take."""
+
+    amount = MinorUnits(required=False, allow_null=True, default=None, help_text="Leave out to take all that is held.")
+
+
+class CancelBody(Strict):
+    """Nothing to say; the body may be empty."""
+
+
+class RefundBody(Strict):
+    """How much to give back, and why."""
+
+    amount = MinorUnits(
+        required=False, allow_null=True, default=None, help_text="Leave out to give back all that is left."
+    )
+    reason = Text(most=200, blank=True, required=False, default="")
+
+
+class PaymentFilters(serializers.Serializer[Any]):
+    """What a list of payments can be narrowed down to."""
+
+    state = serializers.MultipleChoiceField(choices=PaymentState.choices, required=False)
+    currency = Currency(required=False)
+    provider = Text(most=40, required=False)
+    reference = Text(most=100, required=False)
+    customer_reference = Text(most=100, required=False)
+    created_from = serializers.DateTimeField(required=False, help_text="First moment that counts.")
+    created_until = serializers.DateTimeField(required=False, help_text="First moment that no longer counts.")
+    amount_from = MinorUnits(required=False)
+    amount_to = MinorUnits(required=False)
+
+    LOOKUPS: ClassVar = {
+        "state": "state__in",
+        "currency": "currency",
+        "provider": "provider",
+        "reference": "reference",
+        "customer_reference": "customer_reference",
+        "created_from": "created_at__gte",
+        "created_until": "created_at__lt",
+        "amount_from": "requested__gte",
+        "amount_to": "requested__lte",
+    }
+
+
+# --- What goes out; used for the schema, the bodies themselves are built in ``payments.bodies`` ------------------
+
+
+class AmountsSchema(serializers.Serializer[Any]):
+    """Facts so far, in minor units."""
+
+    authorized = serializers.IntegerField()
+    captured = serializers.IntegerField()
+    voided = serializers.IntegerField()
+    refunded = serializers.IntegerField()
+    disputed = serializers.IntegerField()
+
+
+class FailureSchema(serializers.Serializer[Any]):
+    """Why a payment failed."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add the field whose name is a word of Python."""
+        return super().get_fields() | {"class": serializers.ChoiceField(choices=FailureClass.choices)}
+
+
+class NextActionSchema(serializers.Serializer[Any]):
+    """What the payer must do."""
+
+    type = serializers.CharField()
+    url = serializers.CharField()
+
+
+class PaymentSchema(serializers.Serializer[Any]):
+    """A payment."""
+
+    id = serializers.CharField()
+    state = serializers.ChoiceField(choices=PaymentState.choices)
+    amount = serializers.IntegerField()
+    currency = serializers.CharField()
+    method = serializers.CharField()
+    provider = serializers.CharField()
+    reference = serializers.CharField()
+    customer_reference = serializers.CharField(allow_null=True)
+    capture = serializers.ChoiceField(choices=CaptureMode.choices)
+    metadata = serializers.DictField(child=serializers.CharField())
+    amounts = AmountsSchema()
+    failure = FailureSchema(allow_null=True)
+    next_action = NextActionSchema(allow_null=True)
+    cancel_requested_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    version = serializers.IntegerField()
+
+
+class PaymentPageSchema(serializers.Serializer[Any]):
+    """One page of payments, newest first."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = PaymentSchema(many=True)
+
+
+class CaptureSchema(serializers.Serializer[Any]):
+    """A capture; its state is that of its latest attempt."""
+
+    id = serializers.CharField()
+    payment = serializers.CharField()
+    amount = serializers.IntegerField()
+    currency = serializers.CharField()
+    state = serializers.ChoiceField(choices=AttemptState.choices)
+    created_at = serializers.DateTimeField()
+
+
+class CancellationSchema(serializers.Serializer[Any]):
+    """A cancellation and how it was taken."""
+
+    id = serializers.CharField()
+    payment = serializers.CharField()
+    mode = serializers.ChoiceField(choices=Cancellation.Mode.choices)
+    created_at = serializers.DateTimeField()
+
+
+class RefundFailureSchema(serializers.Serializer[Any]):
+    """Why a refund failed."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class RefundSchema(serializers.Serializer[Any]):
+    """A refund."""
+
+    id = serializers.CharField()
+    payment = serializers.CharField()
+    amount = serializers.IntegerField()
+    currency = serializers.CharField()
+    reason = serializers.CharField(allow_null=True)
+    state = serializers.ChoiceField(choices=RefundState.choices)
+    failure = RefundFailureSchema(allow_null=True)
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class PaymentDetailSchema(PaymentSchema):
+    """A payment with what was asked for on it."""
+
+    captures = CaptureSchema(many=True)
+    refunds = RefundSchema(many=True)
+
+
+class BatchItemBody(CreatePaymentBody):
+    """A payment of a batch, with the key a single request would carry in its header."""
+
+    idempotency_key = serializers.CharField()
+
+
+class BatchBody(Strict):
+    """Up to 1,000 payments."""
+
+    payments = BatchItemBody(many=True)
+
+
+class BatchResultSchema(serializers.Serializer[Any]):
+    """What became of one item, in the order given."""
+
+    status = serializers.IntegerField()
+    replayed = serializers.BooleanField()
+    body = serializers.DictField()
+
+
+class BatchResultsSchema(serializers.Serializer[Any]):
+    """What became of every item."""
+
+    results = BatchResultSchema(many=True)

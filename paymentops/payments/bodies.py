@@ -1,0 +1,157 @@
+"""What services read: the acceptance bodies, which never change, and the present representation.
+
+An acceptance body is a pure function of columns that never change and of the contract version, so a replay is equal
+byte for byte, for ever. JSON is written with sorted keys, because the database does not keep the order of metadata.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from paymentops.core import ids
+from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, Refund
+from paymentops.payments.states import AttemptState, PaymentState, RefundState
+
+
+def to_bytes(body: Mapping[str, Any]) -> bytes:
+    """Write a body as JSON; equal bodies give equal bytes."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def moment(at: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC, always with six decimals."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def payment_id(value: UUID) -> str:
+    """Write a payment's id the way services see it."""
+    return ids.public(ids.Prefix.PAYMENT, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedPayment:
+    """The columns of a payment that never change after its acceptance."""
+
+    id: UUID
+    requested: int
+    currency: str
+    method: str
+    provider: str
+    reference: str
+    customer_reference: str
+    capture_mode: str
+    metadata: Mapping[str, str]
+    created_at: datetime
+
+    def body(self) -> bytes:
+        """Return the acceptance body of contract version 1."""
+        return to_bytes(
+            {
+                **_identity(self),
+                "state": PaymentState.CREATED.value,
+                "amounts": _amounts(0, 0, 0, 0, 0),
+                "failure": None,
+                "next_action": None,
+                "cancel_requested_at": None,
+                "version": 1,
+            }
+        )
+
+
+def payment(row: Payment) -> dict[str, Any]:
+    """Return the present representation of a payment."""
+    failure = None
+    if row.failure_class:
+        failure = {"class": row.failure_class, "code": row.failure_code, "message": row.failure_message}
+    return {
+        **_identity(row),
+        "state": row.state,
+        "amounts": _amounts(row.authorized, row.captured, row.voided, row.refunded, row.disputed),
+        "failure": failure,
+        "next_action": row.next_action,
+        "cancel_requested_at": moment(row.cancel_requested_at) if row.cancel_requested_at else None,
+        "version": row.version,
+    }
+
+
+def accepted_capture(row: Capture) -> dict[str, Any]:
+    """Return the acceptance body of a capture."""
+    return _capture(row, state=AttemptState.PREPARED)
+
+
+def capture(row: Capture, *, latest: Attempt | None) -> dict[str, Any]:
+    """Return a capture with the state of its latest attempt."""
+    return _capture(row, state=AttemptState(latest.state) if latest else AttemptState.PREPARED)
+
+
+def cancellation(row: Cancellation) -> dict[str, Any]:
+    """Return the acceptance body of a cancellation; ``mode`` says how it was taken."""
+    return {
+        "id": row.public_id,
+        "payment": payment_id(row.payment_id),
+        "mode": row.mode,
+        "created_at": moment(row.created_at),
+    }
+
+
+def accepted_refund(row: Refund) -> dict[str, Any]:
+    """Return the acceptance body of a refund."""
+    return _refund(row, state=RefundState.REQUESTED, version=1) | {"failure": None}
+
+
+def refund(row: Refund) -> dict[str, Any]:
+    """Return the present representation of a refund."""
+    failure = {"code": row.failure_code, "message": row.failure_message} if row.failure_code else None
+    return _refund(row, state=RefundState(row.state), version=row.version) | {"failure": failure}
+
+
+def _identity(row: "AcceptedPayment | Payment") -> dict[str, Any]:
+    return {
+        "id": payment_id(row.id),
+        "amount": row.requested,
+        "currency": row.currency,
+        "method": row.method,
+        "provider": row.provider,
+        "reference": row.reference,
+        "customer_reference": row.customer_reference or None,
+        "capture": row.capture_mode,
+        "metadata": dict(row.metadata),
+        "created_at": moment(row.created_at),
+    }
+
+
+def _amounts(authorized: int, captured: int, voided: int, refunded: int, disputed: int) -> dict[str, int]:
+    return {
+        "authorized": authorized,
+        "captured": captured,
+        "voided": voided,
+        "refunded": refunded,
+        "disputed": disputed,
+    }
+
+
+def _capture(row: Capture, *, state: AttemptState) -> dict[str, Any]:
+    return {
+        "id": row.public_id,
+        "payment": payment_id(row.payment_id),
+        "amount": row.amount,
+        "currency": row.currency,
+        "state": state.value,
+        "created_at": moment(row.created_at),
+    }
+
+
+def _refund(row: Refund, *, state: RefundState, version: int) -> dict[str, Any]:
+    return {
+        "id": row.public_id,
+        "payment": payment_id(row.payment_id),
+        "amount": row.amount,
+        "currency": row.currency,
+        "reason": row.reason or None,
+        "state": state.value,
+        "version": version,
+        "created_at": moment(row.created_at),
+    }

@@ -1,0 +1,57 @@
+"""What events say about payments and refunds. Amounts are strings: not every JSON reader keeps whole numbers."""
+
+from typing import Any
+
+from paymentops.core import ids
+from paymentops.payments.models import Payment, Refund
+
+
+def payment_event_type(state: str) -> str:
+    """Return the event type that tells of a payment's new state, for example ``payment.captured``."""
+    return f"payment.{state.lower()}"
+
+
+def created(
+    *, public_id: str, amount: int, currency: str, reference: str, provider: str, method: str
+) -> dict[str, Any]:
+    """Return the data of ``payment.created``."""
+    return {
+        "id": public_id,
+        "state": "CREATED",
+        "amount": str(amount),
+        "currency": currency,
+        "reference": reference,
+        "provider": provider,
+        "method": method,
+    }
+
+
+def payment(row: Payment) -> dict[str, Any]:
+    """Return the data of every later event of a payment."""
+    return created(
+        public_id=row.public_id,
+        amount=row.requested,
+        currency=row.currency,
+        reference=row.reference,
+        provider=row.provider,
+        method=row.method,
+    ) | {
+        "state": row.state,
+        "authorized": str(row.authorized),
+        "captured": str(row.captured),
+        "voided": str(row.voided),
+        "refunded": str(row.refunded),
+        "failure_class": row.failure_class or None,
+    }
+
+
+def refund(row: Refund) -> dict[str, Any]:
+    """Return the data of an event of a refund."""
+    return {
+        "id": row.public_id,
+        "payment": ids.public(ids.Prefix.PAYMENT, row.payment_id),
+        "state": row.state,
+        "amount": str(row.amount),
+        "currency": row.currency,
+        "failure_code": row.failure_code or None,
+    }

@@ -1,0 +1,23 @@
+"""What the room keeps: payments, attempts, what was asked for on them, and every move they made."""
+
+from paymentops.payments.models.attempt import Attempt, ProviderCall
+from paymentops.payments.models.moving import Cause
+from paymentops.payments.models.payment import Payment
+from paymentops.payments.models.refund import Refund
+from paymentops.payments.models.requests import Cancellation, Capture
+from paymentops.payments.models.transitions import AttemptTransition, PaymentTransition, RefundTransition
+from paymentops.payments.models.webhooks import InboundNotification
+
+__all__ = [
+    "Attempt",
+    "AttemptTransition",
+    "Cancellation",
+    "Capture",
+    "Cause",
+    "InboundNotification",
+    "Payment",
+    "PaymentTransition",
+    "ProviderCall",
+    "Refund",
+    "RefundTransition",
+]

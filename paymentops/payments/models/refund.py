@@ -1,0 +1,82 @@
+"""The refund: giving part or all of a captured amount back."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django_fsm import FSMField, transition
+
+from paymentops.core import ids
+from paymentops.core.money import Money
+from paymentops.idempotency.models import IdempotencyKey
+from paymentops.payments.models.moving import Versioned
+from paymentops.payments.models.payment import Payment
+from paymentops.payments.states import RefundState
+
+S = RefundState
+_ON_ITS_WAY = [S.DISPATCHED, S.PENDING, S.ACTION_REQUIRED, S.UNKNOWN]
+
+
+class Refund(Versioned):
+    """One refund. Its amount is reserved on the payment from the request until its end."""
+
+    id = models.UUIDField(primary_key=True)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    key = models.OneToOneField(IdempotencyKey, on_delete=models.PROTECT, related_name="+")
+    state = FSMField(default=S.REQUESTED, choices=S.choices, protected=True, db_index=False, max_length=20)
+    amount = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    reason = models.CharField(max_length=200, blank=True)
+    failure_code = models.CharField(max_length=80, blank=True)
+    failure_message = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        """The id that people and services see, ``ref_…``."""
+        return ids.public(ids.Prefix.REFUND, self.id)
+
+    @property
+    def money(self) -> Money:
+        """What is given back."""
+        return Money(self.amount, self.currency)
+
+    @transition(field=state, source=S.REQUESTED, target=S.APPROVED)
+    def approve(self) -> None:
+        """It may be sent."""
+
+    @transition(field=state, source=S.APPROVED, target=S.DISPATCHED)
+    def dispatch(self) -> None:
+        """It is on its way to the provider."""
+
+    @transition(field=state, source=_ON_ITS_WAY, target=S.PENDING)
+    def pend(self) -> None:
+        """The provider has it and will tell later."""
+
+    @transition(field=state, source=_ON_ITS_WAY, target=S.ACTION_REQUIRED)
+    def require_action(self) -> None:
+        """Somebody must act at the provider first."""
+
+    @transition(field=state, source=_ON_ITS_WAY, target=S.UNKNOWN)
+    def lose_sight(self) -> None:
+        """It may or may not have happened; its sum stays reserved."""
+
+    @transition(field=state, source=_ON_ITS_WAY, target=S.SUCCEEDED)
+    def succeed(self) -> None:
+        """The money went back."""
+
+    @transition(field=state, source=_ON_ITS_WAY, target=S.FAILED)
+    def fail(self, *, code: str, message: str) -> None:
+        """Nothing went back; the sum is free again."""
+        self.failure_code = code[:80]
+        self.failure_message = message[:300]

@@ -1,0 +1,1 @@
+"""What can happen to a payment: one function per thing, each its own transaction."""

@@ -1,0 +1,242 @@
+"""What an answer does, operation by operation. Payment and attempt are locked; the caller's transaction is open."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Q
+
+from paymentops.payments import retry
+from paymentops.payments.models import Attempt, Cause, Payment
+from paymentops.payments.models.payment import default_hold
+from paymentops.payments.operations import books, moving, preparing
+from paymentops.payments.states import OPEN_ATTEMPT_STATES as OPEN
+from paymentops.payments.states import AttemptState, FailureClass, PaymentState
+from paymentops.providers import registry
+from paymentops.providers.contract import ActionRequired, Approved, Declined, Operation, Pending, RetryClass
+
+_PAYER_MAY_ACT_FOR: Final = timedelta(hours=1)
+
+FAILURE_CLASSES: Final = {
+    RetryClass.INVALID: FailureClass.INVALID_REQUEST,
+    RetryClass.RISK_BLOCK: FailureClass.RISK_BLOCK,
+    RetryClass.PROVIDER_GUARD: FailureClass.RISK_BLOCK,
+    RetryClass.AUTH_REQUIRED: FailureClass.PAYER_ABANDONED,
+    RetryClass.NOT_SENT: FailureClass.TECHNICAL,
+    RetryClass.THROTTLED: FailureClass.TECHNICAL,
+    RetryClass.UNKNOWN: FailureClass.TECHNICAL,
+    RetryClass.SOFT_DECLINE: FailureClass.ISSUER_DECLINE,
+    RetryClass.DATA_DECLINE: FailureClass.ISSUER_DECLINE,
+    RetryClass.HARD_DECLINE: FailureClass.ISSUER_DECLINE,
+}
+
+
+def succeed(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cause, now: datetime) -> None:
+    """Apply a yes: the attempt succeeds, the payment's amounts grow and the ledger says so."""
+    before = attempt.state
+    attempt.succeed(provider_reference=outcome.provider_reference)
+    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    match attempt.operation:
+        case Operation.AUTHORIZE:
+            _authorized(payment, outcome, cause, now)
+        case Operation.CAPTURE:
+            _captured(payment, attempt, outcome, cause, now)
+        case Operation.VOID:
+            _voided(payment, outcome, cause, now)
+        case Operation.REFUND:
+            _refunded(payment, attempt, outcome, cause, now)
+    _carry_out_noted_cancel(payment, now)
+
+
+def succeed_late(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cause, now: datetime) -> bool:
+    """Apply a yes that came after a no was believed; tell whether it could be applied.
+
+    Only an authorisation can be: its payment is FAILED, EXPIRED or CANCELED and takes the money as late evidence.
+    """
+    final = (PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELED)
+    if attempt.operation != Operation.AUTHORIZE or payment.state not in final:
+        return False
+    before = attempt.state
+    attempt.accept_late_success(provider_reference=outcome.provider_reference)
+    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    before = payment.state
+    if outcome.captured is not None:
+        payment.accept_late_capture(amount=outcome.captured)
+        books.late_capture(payment, outcome.captured, occurred_at=outcome.at, now=now)
+    else:
+        payment.accept_late_authorization(
+            amount=outcome.amount, expires_at=outcome.expires_at or default_hold(outcome.at)
+        )
+        books.authorized(payment, outcome.amount, occurred_at=outcome.at, now=now)
+    moving.save_payment_moved(
+        payment, before=before, cause=cause, occurred_at=outcome.at, now=now, extra={"late_evidence": True}
+    )
+    return True
+
+
+def decline(payment: Payment, attempt: Attempt, outcome: Declined, *, cause: Cause, now: datetime) -> None:
+    """Apply a no. A request the provider calls invalid was proven not executed, so the attempt FAILED."""
+    before = attempt.state
+    attempt.result_code = outcome.code[:80]
+    attempt.result_class = outcome.retry_class
+    attempt.result_message = outcome.message[:300]
+    if outcome.retry_class is RetryClass.INVALID:
+        attempt.fail()
+    else:
+        attempt.decline(provider_reference=outcome.provider_reference)
+    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    _moved_nothing(payment, attempt, FAILURE_CLASSES[outcome.retry_class], cause=cause, occurred_at=outcome.at, now=now)
+
+
+def give_up(payment: Payment, attempt: Attempt, *, cause: Cause, now: datetime) -> None:
+    """End an attempt that is proven not executed and will not be sent again."""
+    before = attempt.state
+    if attempt.state == AttemptState.UNKNOWN:
+        attempt.result_message = "The provider knows nothing of it."
+    attempt.result_code = attempt.result_code or "not_executed"
+    attempt.fail()
+    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=now, now=now)
+    _moved_nothing(payment, attempt, FailureClass.TECHNICAL, cause=cause, occurred_at=now, now=now)
+
+
+def require_action(payment: Payment, attempt: Attempt, outcome: ActionRequired, *, cause: Cause, now: datetime) -> None:
+    """Wait for the payer; look again by the provider's schedule in case its notification never comes."""
+    if attempt.state == AttemptState.ACTION_REQUIRED:
+        _look_again(attempt, now)
+        moving.save_attempt_rescheduled(attempt)
+        return
+    before = attempt.state
+    attempt.require_action(provider_reference=outcome.provider_reference)
+    _look_again(attempt, now)
+    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    if attempt.operation == Operation.AUTHORIZE and payment.state != PaymentState.REQUIRES_ACTION:
+        before = payment.state
+        payment.require_action(
+            action=dict(outcome.action), expires_at=outcome.expires_at or outcome.at + _PAYER_MAY_ACT_FOR
+        )
+        moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    elif attempt.refund is not None:
+        refund = attempt.refund
+        before = refund.state
+        refund.require_action()
+        moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=outcome.at, now=now)
+
+
+def pend(payment: Payment, attempt: Attempt, outcome: Pending, *, cause: Cause, now: datetime) -> None:
+    """Wait for the provider; look again by its schedule in case its notification never comes."""
+    if attempt.state == AttemptState.PENDING:
+        _look_again(attempt, now)
+        moving.save_attempt_rescheduled(attempt)
+        return
+    before = attempt.state
+    attempt.pend(provider_reference=outcome.provider_reference)
+    _look_again(attempt, now)
+    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    undecided = (PaymentState.UNKNOWN_OUTCOME, PaymentState.REQUIRES_ACTION)
+    if attempt.operation == Operation.AUTHORIZE and payment.state in undecided:
+        before = payment.state
+        payment.start_processing()
+        moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    elif attempt.refund is not None:
+        refund = attempt.refund
+        before = refund.state
+        refund.pend()
+        moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=outcome.at, now=now)
+
+
+def _authorized(payment: Payment, outcome: Approved, cause: Cause, now: datetime) -> None:
+    before = payment.state
+    if outcome.captured is not None:
+        payment.sell(amount=outcome.captured)
+        books.sold(payment, outcome.captured, occurred_at=outcome.at, now=now)
+    else:
+        payment.authorize(amount=outcome.amount, expires_at=outcome.expires_at or default_hold(outcome.at))
+        books.authorized(payment, outcome.amount, occurred_at=outcome.at, now=now)
+    moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
+
+
+def _captured(payment: Payment, attempt: Attempt, outcome: Approved, cause: Cause, now: datetime) -> None:
+    books.captured(payment, attempt, outcome.amount, occurred_at=outcome.at, now=now)
+    before = payment.state
+    if payment.state == PaymentState.VOIDED:
+        payment.accept_late_capture(amount=outcome.amount)
+    elif outcome.amount.minor == payment.uncaptured:
+        payment.capture_rest(amount=outcome.amount)
+    else:
+        payment.capture_part(amount=outcome.amount)
+    moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
+
+
+def _voided(payment: Payment, outcome: Approved, cause: Cause, now: datetime) -> None:
+    books.released(payment, cause="voided", occurred_at=outcome.at, now=now)
+    before = payment.state
+    if payment.captured:
+        payment.void_rest()
+    else:
+        payment.void()
+    moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
+
+
+def _refunded(payment: Payment, attempt: Attempt, outcome: Approved, cause: Cause, now: datetime) -> None:
+    refund = attempt.refund
+    assert refund is not None  # noqa: S101 - a constraint of the table says so
+    before = refund.state
+    refund.succeed()
+    payment.settle_refund(refund.money)
+    moving.save_payment_changed(payment, now=now)
+    moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    books.refund_succeeded(payment, refund, occurred_at=outcome.at, now=now)
+
+
+def _moved_nothing(
+    payment: Payment,
+    attempt: Attempt,
+    failure_class: FailureClass,
+    *,
+    cause: Cause,
+    occurred_at: datetime,
+    now: datetime,
+) -> None:
+    """Carry a definitive no into what the attempt stood for."""
+    before = payment.state
+    match attempt.operation:
+        case Operation.AUTHORIZE:
+            payment.fail(failure_class=failure_class, code=attempt.result_code, message=attempt.result_message)
+            moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=occurred_at, now=now)
+        case Operation.REFUND:
+            _refund_failed(payment, attempt, cause=cause, occurred_at=occurred_at, now=now)
+        case _ if payment.state == PaymentState.UNKNOWN_OUTCOME:
+            if payment.resume_state == PaymentState.PARTIALLY_CAPTURED:
+                payment.resume_partially_captured()
+            else:
+                payment.resume_authorized()
+            moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=occurred_at, now=now)
+    _carry_out_noted_cancel(payment, now)
+
+
+def _carry_out_noted_cancel(payment: Payment, now: datetime) -> None:
+    """Release what is held if a cancel came while the outcome was open; it is tried once."""
+    holds = payment.state in (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED)
+    if not holds or payment.cancel_requested_at is None:
+        return
+    if payment.attempts.filter(Q(operation=Operation.VOID) | Q(operation=Operation.CAPTURE, state__in=OPEN)).exists():
+        return
+    preparing.prepare_void(payment, now=now)
+
+
+def _refund_failed(payment: Payment, attempt: Attempt, *, cause: Cause, occurred_at: datetime, now: datetime) -> None:
+    refund = attempt.refund
+    assert refund is not None  # noqa: S101 - a constraint of the table says so
+    before = refund.state
+    refund.fail(code=attempt.result_code, message=attempt.result_message)
+    payment.release_refund(refund.money)
+    moving.save_payment_changed(payment, now=now)
+    moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=occurred_at, now=now)
+    books.refund_failed(payment, refund, occurred_at=occurred_at, now=now)
+
+
+def _look_again(attempt: Attempt, now: datetime) -> None:
+    schedule = registry.get(attempt.provider).capabilities.inquiry_schedule
+    planned = retry.next_inquiry(schedule=schedule, asked=attempt.inquiries, now=now)
+    attempt.lease_expires_at = None
+    attempt.next_action_at = planned.at
+    attempt.schedule = planned.inputs

@@ -1,0 +1,205 @@
+"""Taking on due attempts: claim under a lease, commit that it is being sent, and only then call the provider.
+
+Three transactions guard one call, and the process may die between any two of them:
+
+* after the claim: the lease runs out and another worker claims; nothing was sent;
+* after DISPATCHED, before or after the call: the lease runs out and the attempt becomes UNKNOWN; an inquiry tells;
+* after the outcome was recorded: nothing is left to do.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from paymentops.payments.models import Attempt, Cause, Payment
+from paymentops.payments.operations import moving, withdrawing
+from paymentops.payments.states import AttemptState, CaptureMode, PaymentState
+from paymentops.providers import registry
+from paymentops.providers.contract import Instruction, Method, Operation, Question
+
+# Losing a claim in a crash loses nothing: whatever follows it commits durably and so flushes it too.
+_CLAIM: Final = """
+WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
+UPDATE payments_attempt SET fence = fence + 1, lease_expires_at = %(until)s, next_action_at = %(until)s
+FROM quick
+WHERE id IN (
+    SELECT id FROM payments_attempt WHERE next_action_at <= %(now)s
+    ORDER BY next_action_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+RETURNING id, fence
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to take on one attempt until the lease ends; a higher fence ends it sooner."""
+
+    attempt_id: UUID
+    fence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """The attempt is DISPATCHED and committed; the instruction may leave now."""
+
+    claim: Claim
+    provider: str
+    number: int
+    instruction: Instruction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Nobody knows what became of the attempt; the provider is to be asked."""
+
+    claim: Claim
+    provider: str
+    number: int
+    question: Question
+
+
+def claim_due(*, limit: int, now: datetime) -> list[Claim]:
+    """Claim up to ``limit`` due attempts for one lease; two workers never get the same one."""
+    until = now + timedelta(seconds=settings.LEASE_SECONDS)
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"until": until, "now": now, "limit": limit})
+        return [Claim(attempt_id, fence) for attempt_id, fence in cursor.fetchall()]
+
+
+def begin(*, claim: Claim, now: datetime) -> Send | Ask | None:
+    """Decide under lock what a claimed attempt needs, and commit it before anything leaves.
+
+    Locks the payment, then the attempt. Returns ``None`` when there is nothing to call: the claim has passed to
+    another worker, the attempt has ended, or it was withdrawn.
+    """
+    payment_id = Attempt.objects.values_list("payment_id", flat=True).get(pk=claim.attempt_id)
+    with transaction.atomic():
+        payment = Payment.lock(payment_id)
+        attempt = Attempt.lock(claim.attempt_id)
+        if attempt.fence != claim.fence or not attempt.is_open:
+            return None
+        match attempt.state:
+            case AttemptState.PREPARED:
+                return _begin_prepared(payment, attempt, claim, now)
+            case AttemptState.DISPATCHED:
+                _lose_dead_worker(payment, attempt, claim, now)
+                return None
+            case _:
+                return _ask(payment, attempt, claim, now)
+
+
+def begin_resend(*, claim: Claim, now: datetime) -> Send | None:
+    """Send an UNKNOWN attempt again under the same key, after an inquiry proved that it was not executed."""
+    payment_id = Attempt.objects.values_list("payment_id", flat=True).get(pk=claim.attempt_id)
+    with transaction.atomic():
+        payment = Payment.lock(payment_id)
+        attempt = Attempt.lock(claim.attempt_id)
+        if attempt.fence != claim.fence or attempt.state != AttemptState.UNKNOWN:
+            return None
+        return _dispatch(payment, attempt, claim, now)
+
+
+def _begin_prepared(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> Send | None:
+    if attempt.operation == Operation.AUTHORIZE:
+        if payment.cancel_requested_at is not None:
+            withdrawing.cancel_unsent(payment, attempt, cause=Cause("cancel", attempt.public_id), now=now)
+            return None
+        if payment.expires_at <= now:
+            withdrawing.expire_unsent(payment, attempt, now=now)
+            return None
+    return _dispatch(payment, attempt, claim, now)
+
+
+def _dispatch(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> Send:
+    before = attempt.state
+    attempt.dispatch(now=now)
+    cause = Cause("dispatch", f"{attempt.public_id}/{attempt.dispatches}")
+    attempt.not_found_at = None
+    attempt.unknown_since = None
+    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=now, now=now)
+    _announce(payment, attempt, cause, now)
+    return Send(
+        claim=claim,
+        provider=attempt.provider,
+        number=attempt.dispatches,
+        instruction=_instruction(payment, attempt, now),
+    )
+
+
+def _announce(payment: Payment, attempt: Attempt, cause: Cause, now: datetime) -> None:
+    """Move what the attempt stands for: an authorisation is processed, an approved refund is on its way."""
+    if attempt.operation == Operation.AUTHORIZE and payment.state != PaymentState.PROCESSING:
+        before = payment.state
+        payment.start_processing()
+        moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=now, now=now)
+    if attempt.refund is not None and attempt.refund.state == "APPROVED":
+        refund = attempt.refund
+        before = refund.state
+        refund.dispatch()
+        moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=now, now=now)
+
+
+def _lose_dead_worker(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> None:
+    """A lease ended while the attempt was being sent: it may have happened."""
+    withdrawing.lose_sight(
+        payment,
+        attempt,
+        cause=Cause("lease", f"{attempt.public_id}/{claim.fence}", reason="The worker that sent it did not answer."),
+        now=now,
+    )
+
+
+def _ask(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> Ask:
+    attempt.inquiries += 1
+    moving.save_attempt_rescheduled(attempt)
+    capabilities = registry.get(attempt.provider).capabilities
+    return Ask(
+        claim=claim,
+        provider=attempt.provider,
+        number=attempt.inquiries,
+        question=Question(
+            operation=Operation(attempt.operation),
+            provider_key=attempt.provider_key,
+            reference=_reference(payment, attempt),
+            amount=attempt.money,
+            submitted_at=attempt.first_dispatched_at or attempt.created_at,
+            deadline=now + capabilities.call_timeout,
+            provider_reference=_charge_reference(payment, attempt),
+            attempt_reference=attempt.provider_reference,
+            capture_now=payment.capture_mode == CaptureMode.AUTOMATIC,
+        ),
+    )
+
+
+def _instruction(payment: Payment, attempt: Attempt, now: datetime) -> Instruction:
+    operation = Operation(attempt.operation)
+    return Instruction(
+        operation=operation,
+        provider_key=attempt.provider_key,
+        reference=_reference(payment, attempt),
+        amount=attempt.money,
+        method=Method(payment.method),
+        deadline=now + registry.get(attempt.provider).capabilities.call_timeout,
+        payment_token=payment.payment_token if operation is Operation.AUTHORIZE else "",
+        capture_now=operation is Operation.AUTHORIZE and payment.capture_mode == CaptureMode.AUTOMATIC,
+        final_capture=operation is Operation.CAPTURE and attempt.amount == payment.uncaptured,
+        provider_reference=_charge_reference(payment, attempt),
+    )
+
+
+def _reference(payment: Payment, attempt: Attempt) -> str:
+    return attempt.refund.public_id if attempt.refund is not None else payment.public_id
+
+
+def _charge_reference(payment: Payment, attempt: Attempt) -> str:
+    """Return the provider's id of the charge that later operations work on."""
+    if attempt.operation == Operation.AUTHORIZE:
+        return ""
+    return (
+        payment.attempts.filter(operation=Operation.AUTHORIZE, state=AttemptState.SUCCEEDED)
+        .values_list("provider_reference", flat=True)
+        .get()
+    )

@@ -1,0 +1,36 @@
+"""Holds that lapsed: the provider has let the money go, so the ledger and the payment say so too."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from paymentops.payments.models import Cause, Payment
+from paymentops.payments.operations import books, moving
+from paymentops.payments.states import PaymentState
+
+
+def expire_holds(*, limit: int, now: datetime) -> int:
+    """Expire up to ``limit`` holds whose time is over; return how many.
+
+    A payment with a capture or void on its way is left alone: its outcome decides. A payment that was never sent is
+    expired by the worker that would have sent it.
+    """
+    lapsed = Payment.objects.lapsed(now).exclude(state=PaymentState.CREATED).order_by("expires_at", "id")
+    return sum(_expire(payment_id, now) for payment_id in lapsed.values_list("id", flat=True)[:limit])
+
+
+def _expire(payment_id: object, now: datetime) -> bool:
+    with transaction.atomic():
+        payment = Payment.lock(payment_id)
+        still_lapsed = Payment.objects.lapsed(now).filter(pk=payment_id).exists()
+        if not still_lapsed or payment.attempts.open().exclude(operation="REFUND").exists():
+            return False
+        cause = Cause("expiry", f"{payment.public_id}/{payment.version}", reason="The hold lapsed.")
+        before = payment.state
+        books.released(payment, cause="expired", occurred_at=payment.expires_at, now=now)
+        if payment.state == PaymentState.AUTHORIZED:
+            payment.expire_hold()
+        else:
+            payment.void_rest()
+        moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=payment.expires_at, now=now)
+        return True

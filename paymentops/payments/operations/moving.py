@@ -1,0 +1,116 @@
+"""Saving a move: the row, its version, the transition with its cause, and the event that tells of it."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from paymentops.core import ids, tracing
+from paymentops.events import operations as events
+from paymentops.payments import event_data
+from paymentops.payments.models import (
+    Attempt,
+    AttemptTransition,
+    Cause,
+    Payment,
+    PaymentTransition,
+    Refund,
+    RefundTransition,
+)
+
+_PAYMENT_FIELDS: Final = [
+    "state", "version", "resume_state", "authorized", "captured", "voided", "reversed", "refunded", "refund_reserved",
+    "disputed", "failure_class", "failure_code", "failure_message", "next_action", "cancel_requested_at", "updated_at",
+    "expires_at",
+]  # fmt: skip
+_ATTEMPT_FIELDS: Final = [
+    "state", "version", "fence", "lease_expires_at", "next_action_at", "schedule", "dispatches", "inquiries",
+    "first_dispatched_at", "last_dispatched_at", "was_unknown", "unknown_since", "not_found_at", "provider_reference",
+    "result_code", "result_class", "result_message",
+]  # fmt: skip
+_REFUND_FIELDS: Final = ["state", "version", "failure_code", "failure_message", "updated_at"]
+
+
+def save_payment_moved(
+    payment: Payment,
+    *,
+    before: str,
+    cause: Cause,
+    occurred_at: datetime,
+    now: datetime,
+    extra: dict[str, Any] | None = None,
+) -> None:
+    """Save a payment whose state has moved: version + 1, one transition, one event. The row is locked by the caller."""
+    save_payment_changed(payment, now=now)
+    PaymentTransition.objects.create(
+        payment=payment, **_move(payment, before=before, cause=cause, occurred_at=occurred_at, now=now)
+    )
+    events.record(
+        aggregate_type="payment",
+        aggregate_id=payment.id,
+        sequence=payment.version,
+        type=event_data.payment_event_type(payment.state),
+        data=event_data.payment(payment) | (extra or {}),
+        occurred_at=occurred_at,
+        now=now,
+    )
+
+
+def save_payment_changed(payment: Payment, *, now: datetime) -> None:
+    """Save a payment whose amounts or notes have changed while its state has not: version + 1."""
+    payment.version += 1
+    payment.updated_at = now
+    payment.save(update_fields=_PAYMENT_FIELDS)
+
+
+def save_attempt_moved(attempt: Attempt, *, before: str, cause: Cause, occurred_at: datetime, now: datetime) -> None:
+    """Save an attempt whose state has moved: version + 1 and one transition."""
+    attempt.version += 1
+    attempt.save(update_fields=_ATTEMPT_FIELDS)
+    AttemptTransition.objects.create(
+        attempt=attempt, **_move(attempt, before=before, cause=cause, occurred_at=occurred_at, now=now)
+    )
+
+
+def save_attempt_rescheduled(attempt: Attempt) -> None:
+    """Save an attempt whose schedule has changed while its state has not."""
+    attempt.save(update_fields=_ATTEMPT_FIELDS)
+
+
+def save_refund_moved(refund: Refund, *, before: str, cause: Cause, occurred_at: datetime, now: datetime) -> None:
+    """Save a refund whose state has moved: version + 1, one transition, one event."""
+    refund.version += 1
+    refund.updated_at = now
+    refund.save(update_fields=_REFUND_FIELDS)
+    record_refund_moved(refund, before=before, cause=cause, occurred_at=occurred_at, now=now)
+
+
+def record_refund_moved(refund: Refund, *, before: str, cause: Cause, occurred_at: datetime, now: datetime) -> None:
+    """Write the transition and the event of a refund that was just saved."""
+    RefundTransition.objects.create(
+        refund=refund, **_move(refund, before=before, cause=cause, occurred_at=occurred_at, now=now)
+    )
+    events.record(
+        aggregate_type="refund",
+        aggregate_id=refund.id,
+        sequence=refund.version,
+        type=f"refund.{refund.state.lower()}",
+        data=event_data.refund(refund),
+        occurred_at=occurred_at,
+        now=now,
+    )
+
+
+def _move(
+    subject: Payment | Attempt | Refund, *, before: str, cause: Cause, occurred_at: datetime, now: datetime
+) -> dict[str, Any]:
+    return {
+        "id": ids.new(now),
+        "sequence": subject.version,
+        "from_state": before,
+        "to_state": subject.state,
+        "cause": cause.key,
+        "actor": cause.actor,
+        "reason": cause.reason[:300],
+        "occurred_at": occurred_at,
+        "recorded_at": now,
+        "trace_id": tracing.current_trace_id(),
+    }

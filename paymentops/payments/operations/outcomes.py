@@ -1,0 +1,244 @@
+"""Recording what a provider answered: payment, attempt, ledger and event move in one transaction, once per answer.
+
+Which answers count (SEMANTICS section 2, "the sleeping worker"): a definitive yes or no about our key counts whenever
+it arrives and whoever brings it; "not sent", "unknown" and "pending" count only from the holder of the present fence.
+What does not count is kept as a call with ``applied`` false.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from paymentops.core import ids, tracing
+from paymentops.payments import retry
+from paymentops.payments.models import Attempt, Cause, Payment, ProviderCall
+from paymentops.payments.operations import concluding, moving, withdrawing
+from paymentops.payments.retry import NotFoundVerdict
+from paymentops.payments.states import AttemptState
+from paymentops.providers import registry
+from paymentops.providers.contract import (
+    ActionRequired,
+    Approved,
+    Declined,
+    InquiryOutcome,
+    NotFound,
+    NotSent,
+    Outcome,
+    Pending,
+    Unknown,
+)
+
+_IN_DOUBT = (AttemptState.DISPATCHED, AttemptState.UNKNOWN, AttemptState.PENDING, AttemptState.ACTION_REQUIRED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back, and to which call.
+
+    ``fence`` is ``None`` for a notification: evidence that nobody here asked for. ``reference`` makes the cause unique
+    within the attempt: the number of the call, or the provider's id of the notification.
+    """
+
+    attempt_id: UUID
+    kind: ProviderCall.Kind
+    number: int
+    fence: int | None
+    started_at: datetime
+    reference: str
+    outcome: Outcome | InquiryOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of an answer; ``resend`` says that it was proven not executed and may be sent again now."""
+
+    applied: bool
+    resend: bool = False
+
+
+def record(*, answer: Answer, now: datetime) -> Recorded:
+    """Apply one answer to its attempt and payment.
+
+    Locks the payment, then the attempt. Emits the events of every move. An answer that was recorded before changes
+    nothing.
+    """
+    payment_id = Attempt.objects.values_list("payment_id", flat=True).get(pk=answer.attempt_id)
+    with transaction.atomic():
+        payment = Payment.lock(payment_id)
+        attempt = Attempt.lock(answer.attempt_id)
+        if _seen_before(answer):
+            return Recorded(applied=False)
+        outcome = _believable(attempt, answer.outcome)
+        recorded = _apply(payment, attempt, answer, outcome, now)
+        _keep(answer, attempt, outcome, recorded.applied, now)
+        return recorded
+
+
+def _seen_before(answer: Answer) -> bool:
+    if answer.kind == ProviderCall.Kind.NOTIFICATION:
+        return False
+    calls = ProviderCall.objects.filter(attempt_id=answer.attempt_id, kind=answer.kind, number=answer.number)
+    return calls.exists()
+
+
+def _believable(attempt: Attempt, outcome: Outcome | InquiryOutcome) -> Outcome | InquiryOutcome:
+    """Treat an approval of another currency, or of more than was asked for, as an answer nobody can act on."""
+    if not isinstance(outcome, Approved):
+        return outcome
+    amounts = [outcome.amount] if outcome.captured is None else [outcome.amount, outcome.captured]
+    if all(amount.currency == attempt.currency and 0 < amount.minor <= attempt.amount for amount in amounts):
+        return outcome
+    return Unknown(
+        reason=f"asked for {attempt.money}, answered {', '.join(map(str, amounts))}",
+        at=outcome.at,
+        provider_reference=outcome.provider_reference,
+    )
+
+
+def _apply(
+    payment: Payment, attempt: Attempt, answer: Answer, outcome: Outcome | InquiryOutcome, now: datetime
+) -> Recorded:
+    cause = Cause(_cause_kind(answer), f"{attempt.public_id}/{answer.reference}")
+    in_doubt = attempt.state in _IN_DOUBT
+    holds_fence = answer.fence is None or answer.fence == attempt.fence
+    match outcome:
+        case Approved() if in_doubt:
+            concluding.succeed(payment, attempt, outcome, cause=cause, now=now)
+        case Approved() if attempt.has_failed:
+            return Recorded(applied=concluding.succeed_late(payment, attempt, outcome, cause=cause, now=now))
+        case Declined() if in_doubt:
+            concluding.decline(payment, attempt, outcome, cause=cause, now=now)
+        case ActionRequired() if in_doubt and holds_fence:
+            concluding.require_action(payment, attempt, outcome, cause=cause, now=now)
+        case Pending() if in_doubt and holds_fence:
+            concluding.pend(payment, attempt, outcome, cause=cause, now=now)
+        case NotSent() if attempt.state == AttemptState.DISPATCHED and holds_fence:
+            _not_sent(payment, attempt, outcome, cause, now)
+        case Unknown() if attempt.state == AttemptState.DISPATCHED and holds_fence:
+            attempt.provider_reference = outcome.provider_reference or attempt.provider_reference
+            attempt.result_message = outcome.reason[:300]
+            withdrawing.lose_sight(payment, attempt, cause=cause, now=now)
+        case Unknown() if in_doubt and holds_fence:
+            _ask_again(attempt, now)
+        case NotFound() if in_doubt and holds_fence:
+            return _not_found(payment, attempt, cause, now)
+        case _:
+            return Recorded(applied=False)
+    return Recorded(applied=True)
+
+
+def _not_sent(payment: Payment, attempt: Attempt, outcome: NotSent, cause: Cause, now: datetime) -> None:
+    """Put an attempt that provably did not leave off; if an earlier dispatch is in doubt, the doubt remains."""
+    if attempt.was_unknown:
+        withdrawing.lose_sight(payment, attempt, cause=cause, now=now)
+        return
+    policy = retry.policy(payment.policy_version)
+    if attempt.dispatches > policy.deferrals:
+        attempt.result_class = outcome.retry_class
+        attempt.result_message = outcome.reason[:300]
+        concluding.give_up(payment, attempt, cause=cause, now=now)
+        return
+    planned = retry.after_not_sent(
+        policy=policy,
+        attempt_id=attempt.id,
+        number=attempt.dispatches,
+        now=now,
+        retry_after=outcome.retry_after,
+    )
+    before = attempt.state
+    attempt.defer()
+    attempt.lease_expires_at = None
+    attempt.next_action_at = planned.at
+    attempt.schedule = planned.inputs
+    attempt.result_class = outcome.retry_class
+    attempt.result_message = outcome.reason[:300]
+    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
+
+
+def _ask_again(attempt: Attempt, now: datetime) -> None:
+    schedule = registry.get(attempt.provider).capabilities.inquiry_schedule
+    planned = retry.next_inquiry(schedule=schedule, asked=attempt.inquiries, now=now)
+    attempt.lease_expires_at = None
+    attempt.next_action_at = planned.at
+    attempt.schedule = planned.inputs
+    moving.save_attempt_rescheduled(attempt)
+
+
+def _not_found(payment: Payment, attempt: Attempt, cause: Cause, now: datetime) -> Recorded:
+    capabilities = registry.get(attempt.provider).capabilities
+    verdict = retry.judge_not_found(
+        capabilities=capabilities,
+        last_sent_at=attempt.last_dispatched_at or attempt.created_at,
+        first_not_found_at=attempt.not_found_at,
+        now=now,
+    )
+    if verdict is not NotFoundVerdict.PROVEN:
+        if verdict is NotFoundVerdict.FIRST and attempt.not_found_at is None:
+            attempt.not_found_at = now
+        _ask_again(attempt, now)
+        return Recorded(applied=True)
+    may_resend = retry.may_resend(
+        policy=retry.policy(payment.policy_version),
+        capabilities=capabilities,
+        sends=attempt.dispatches,
+        first_sent_at=attempt.first_dispatched_at or attempt.created_at,
+        now=now,
+    )
+    if may_resend and attempt.state == AttemptState.UNKNOWN and payment.cancel_requested_at is None:
+        return Recorded(applied=True, resend=True)
+    concluding.give_up(payment, attempt, cause=cause, now=now)
+    return Recorded(applied=True)
+
+
+def _cause_kind(answer: Answer) -> str:
+    return {
+        ProviderCall.Kind.DISPATCH: "outcome",
+        ProviderCall.Kind.INQUIRY: "inquiry",
+        ProviderCall.Kind.NOTIFICATION: "notification",
+    }[answer.kind]
+
+
+def _keep(
+    answer: Answer,
+    attempt: Attempt,
+    outcome: Outcome | InquiryOutcome,
+    applied: bool,
+    now: datetime,
+) -> None:
+    ProviderCall.objects.create(
+        id=ids.new(now),
+        attempt=attempt,
+        kind=answer.kind,
+        number=answer.number,
+        fence=answer.fence if answer.fence is not None else attempt.fence,
+        started_at=answer.started_at,
+        answered_at=max(now, answer.started_at),
+        outcome=type(outcome).__name__,
+        code=_code(outcome)[:80],
+        message=_message(outcome)[:300],
+        provider_reference=getattr(outcome, "provider_reference", "")[:120],
+        applied=applied,
+        trace_id=tracing.current_trace_id(),
+    )
+
+
+def _code(outcome: Outcome | InquiryOutcome) -> str:
+    match outcome:
+        case Declined(code=code):
+            return code
+        case NotSent(retry_class=retry_class):
+            return retry_class.value
+        case _:
+            return ""
+
+
+def _message(outcome: Outcome | InquiryOutcome) -> str:
+    match outcome:
+        case Declined(message=message):
+            return message
+        case NotSent(reason=reason) | Unknown(reason=reason):
+            return reason
+        case _:
+            return ""

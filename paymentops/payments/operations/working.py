@@ -1,0 +1,108 @@
+"""Carrying out what is due: claim, call the provider with no transaction open, record what came back."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import connection
+
+from paymentops.payments.models import ProviderCall
+from paymentops.payments.operations import dispatching, outcomes
+from paymentops.payments.operations.dispatching import Ask, Claim, Send
+from paymentops.payments.operations.outcomes import Answer, Recorded
+from paymentops.providers import registry
+from paymentops.providers.contract import InquiryOutcome, Operation, Outcome, Provider
+
+type Clock = Callable[[], datetime]
+
+_log = logging.getLogger(__name__)
+
+
+class CallInTransaction(RuntimeError):
+    """A provider was about to be called while a transaction was open: a programming mistake."""
+
+
+def work_off(*, limit: int, clock: Clock) -> int:
+    """Take on due attempts one after the other, at most ``limit``; return how many were taken on.
+
+    May run in any number of processes at once. A process that dies in between loses nothing: its lease runs out.
+    """
+    done = 0
+    while done < limit:
+        claims = dispatching.claim_due(limit=1, now=clock())
+        if not claims:
+            break
+        carry_out(claim=claims[0], clock=clock)
+        done += 1
+    return done
+
+
+def carry_out(*, claim: Claim, clock: Clock) -> None:
+    """Do what one claimed attempt needs: send it, ask about it, or both."""
+    step = dispatching.begin(claim=claim, now=clock())
+    if isinstance(step, Ask):
+        recorded = _ask(step, clock)
+        step = dispatching.begin_resend(claim=claim, now=clock()) if recorded.resend else None
+    if isinstance(step, Send):
+        _send(step, clock)
+
+
+def _send(step: Send, clock: Clock) -> Recorded:
+    started_at = clock()
+    outcome = _call(registry.get(step.provider), step)
+    _log.info(
+        "%s %s of %s: %s",
+        step.provider,
+        step.instruction.operation.lower(),
+        step.instruction.reference,
+        type(outcome).__name__,
+    )
+    return outcomes.record(
+        answer=Answer(
+            attempt_id=step.claim.attempt_id,
+            kind=ProviderCall.Kind.DISPATCH,
+            number=step.number,
+            fence=step.claim.fence,
+            started_at=started_at,
+            reference=str(step.number),
+            outcome=outcome,
+        ),
+        now=clock(),
+    )
+
+
+def _ask(step: Ask, clock: Clock) -> Recorded:
+    started_at = clock()
+    _require_no_transaction()
+    outcome: InquiryOutcome = registry.get(step.provider).inquire(step.question)
+    _log.info("%s inquiry %d about %s: %s", step.provider, step.number, step.question.reference, type(outcome).__name__)
+    return outcomes.record(
+        answer=Answer(
+            attempt_id=step.claim.attempt_id,
+            kind=ProviderCall.Kind.INQUIRY,
+            number=step.number,
+            fence=step.claim.fence,
+            started_at=started_at,
+            reference=str(step.number),
+            outcome=outcome,
+        ),
+        now=clock(),
+    )
+
+
+def _call(provider: Provider, step: Send) -> Outcome:
+    _require_no_transaction()
+    match step.instruction.operation:
+        case Operation.AUTHORIZE:
+            return provider.authorize(step.instruction)
+        case Operation.CAPTURE:
+            return provider.capture(step.instruction)
+        case Operation.VOID:
+            return provider.void(step.instruction)
+        case Operation.REFUND:
+            return provider.refund(step.instruction)
+
+
+def _require_no_transaction() -> None:
+    if connection.in_atomic_block:
+        raise CallInTransaction("A provider call may not happen inside a transaction.")

@@ -1,0 +1,102 @@
+"""The closed sets of states and the moves between them (SEMANTICS section 2)."""
+
+from typing import Final
+
+from django.db import models
+
+
+class PaymentState(models.TextChoices):
+    """Where a payment stands: authorisation and capture. Refunds, disputes and settlement are axes of their own."""
+
+    CREATED = "CREATED", "created"
+    PROCESSING = "PROCESSING", "processing"
+    REQUIRES_ACTION = "REQUIRES_ACTION", "requires action"
+    AUTHORIZED = "AUTHORIZED", "authorised"
+    PARTIALLY_CAPTURED = "PARTIALLY_CAPTURED", "partially captured"
+    CAPTURED = "CAPTURED", "captured"
+    UNKNOWN_OUTCOME = "UNKNOWN_OUTCOME", "unknown outcome"
+    VOIDED = "VOIDED", "voided"
+    FAILED = "FAILED", "failed"
+    EXPIRED = "EXPIRED", "expired"
+    CANCELED = "CANCELED", "cancelled"
+    REVERSED = "REVERSED", "reversed"
+
+
+class AttemptState(models.TextChoices):
+    """Where one operation at one provider stands."""
+
+    PREPARED = "PREPARED", "prepared"
+    DISPATCHED = "DISPATCHED", "dispatched"
+    PENDING = "PENDING", "pending"
+    ACTION_REQUIRED = "ACTION_REQUIRED", "action required"
+    UNKNOWN = "UNKNOWN", "unknown"
+    SUCCEEDED = "SUCCEEDED", "succeeded"
+    DECLINED = "DECLINED", "declined"
+    FAILED = "FAILED", "failed"
+    EXPIRED = "EXPIRED", "expired"
+    CANCELED = "CANCELED", "cancelled"
+    REVERSED = "REVERSED", "reversed"
+
+
+class RefundState(models.TextChoices):
+    """Where a refund stands."""
+
+    REQUESTED = "REQUESTED", "requested"
+    APPROVED = "APPROVED", "approved"
+    REJECTED = "REJECTED", "rejected"
+    DISPATCHED = "DISPATCHED", "dispatched"
+    PENDING = "PENDING", "pending"
+    ACTION_REQUIRED = "ACTION_REQUIRED", "action required"
+    UNKNOWN = "UNKNOWN", "unknown"
+    SUCCEEDED = "SUCCEEDED", "succeeded"
+    FAILED = "FAILED", "failed"
+    CANCELED = "CANCELED", "cancelled"
+    REVERSED = "REVERSED", "reversed"
+
+
+class CaptureMode(models.TextChoices):
+    """Whether money is taken with the authorisation or later."""
+
+    AUTOMATIC = "automatic", "automatic"
+    MANUAL = "manual", "manual"
+
+
+class FailureClass(models.TextChoices):
+    """Why a payment failed, in words that are the same for every provider."""
+
+    ISSUER_DECLINE = "ISSUER_DECLINE", "declined by the issuer"
+    RISK_BLOCK = "RISK_BLOCK", "blocked by a risk rule"
+    PAYER_ABANDONED = "PAYER_ABANDONED", "abandoned by the payer"
+    INVALID_REQUEST = "INVALID_REQUEST", "invalid request"
+    TECHNICAL = "TECHNICAL", "technical failure"
+    NO_ROUTE = "NO_ROUTE", "no provider could take it"
+
+
+OPEN_ATTEMPT_STATES: Final = (
+    AttemptState.PREPARED,
+    AttemptState.DISPATCHED,
+    AttemptState.PENDING,
+    AttemptState.ACTION_REQUIRED,
+    AttemptState.UNKNOWN,
+)
+NEGATIVE_ATTEMPT_STATES: Final = (
+    AttemptState.DECLINED,
+    AttemptState.FAILED,
+    AttemptState.EXPIRED,
+    AttemptState.CANCELED,
+)
+FINAL_PAYMENT_STATES: Final = (
+    PaymentState.VOIDED,
+    PaymentState.FAILED,
+    PaymentState.EXPIRED,
+    PaymentState.CANCELED,
+    PaymentState.REVERSED,
+)
+# Nothing more happens to these by itself; `Prefer: wait` stops waiting here.
+SETTLED_DOWN_PAYMENT_STATES: Final = (
+    *FINAL_PAYMENT_STATES,
+    PaymentState.AUTHORIZED,
+    PaymentState.PARTIALLY_CAPTURED,
+    PaymentState.CAPTURED,
+    PaymentState.REQUIRES_ACTION,
+)

@@ -1,0 +1,29 @@
+"""The workers' door. Every task may run twice, and none carries more than "look now"."""
+
+from typing import Final
+
+from celery import shared_task
+
+from paymentops.core import clock
+from paymentops.payments import doorbell
+from paymentops.payments.operations import expiring, working
+
+# A task ends long before its time limit and rings again when there is more to do.
+_ATTEMPTS_PER_TASK: Final = 20
+_HOLDS_PER_SWEEP: Final = 200
+
+
+@shared_task(name=doorbell.TASK, acks_late=True, max_retries=0, soft_time_limit=110, time_limit=120)
+def dispatch_due() -> int:
+    """Carry out what is due; at most 20 attempts."""
+    done = working.work_off(limit=_ATTEMPTS_PER_TASK, clock=clock.now)
+    if done == _ATTEMPTS_PER_TASK:
+        doorbell.ring()
+    return done
+
+
+@shared_task(name="payments.sweep", acks_late=True, max_retries=0, soft_time_limit=110, time_limit=120)
+def sweep() -> int:
+    """Find what no bell told of: lost messages, leases of dead workers, lapsed holds."""
+    expiring.expire_holds(limit=_HOLDS_PER_SWEEP, now=clock.now())
+    return dispatch_due()

@@ -1,0 +1,19 @@
+"""Addresses of payments below ``/api/v1/``."""
+
+from django.urls import path
+
+from paymentops.payments.api.notifications import WebhookView
+from paymentops.payments.api.reading import CaptureView, PaymentsView, PaymentView, RefundView
+from paymentops.payments.api.writing import BatchView, CancelView, CapturesView, RefundsView
+
+urlpatterns = [
+    path("payments", PaymentsView.as_view(), name="payments"),
+    path("payments/batch", BatchView.as_view(), name="payment-batch"),
+    path("payments/<str:payment_id>", PaymentView.as_view(), name="payment"),
+    path("payments/<str:payment_id>/captures", CapturesView.as_view(), name="payment-captures"),
+    path("payments/<str:payment_id>/cancel", CancelView.as_view(), name="payment-cancel"),
+    path("payments/<str:payment_id>/refunds", RefundsView.as_view(), name="payment-refunds"),
+    path("captures/<str:capture_id>", CaptureView.as_view(), name="capture"),
+    path("refunds/<str:refund_id>", RefundView.as_view(), name="refund"),
+    path("webhooks/<str:provider>", WebhookView.as_view(), name="webhook"),
+]
