@@ -173,7 +173,9 @@ def entries_for_sources(sources: Mapping[str, Sequence[UUID]]) -> list[EntryView
     matches = Q(pk__in=[])
     for source_type, source_ids in sources.items():
         matches |= Q(source_type=source_type, source_id__in=list(source_ids))
-    return [view(entry) for entry in with_story(Entry.objects.filter(matches)).order_by("recorded_at", "id")]
+    # Ids made at one moment have no order among themselves; the first transitions tell which was written first.
+    entries = sorted(with_story(Entry.objects.filter(matches)), key=_written)
+    return [view(entry) for entry in entries]
 
 
 def with_story(entries: QuerySet[Entry]) -> QuerySet[Entry]:
@@ -217,6 +219,10 @@ def statement(*, code: str, currency: str, limit: int = 100, after: Position | N
     if after is not None:
         lines = lines.filter(entry_id__gte=after.entry_id).exclude(entry_id=after.entry_id, number__lte=after.number)
     return [_statement_line(line) for line in lines.select_related("entry").order_by("entry_id", "number")[:limit]]
+
+
+def _written(entry: Entry) -> tuple[datetime, int]:
+    return entry.recorded_at, min((move.pk for move in entry.transitions.all()), default=0)
 
 
 def _trial_balance(currency: str, accounts: Sequence[Balance]) -> TrialBalance:

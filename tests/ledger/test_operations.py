@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from ledger import operations as ledger
 from ledger import postings, queries
@@ -95,6 +96,30 @@ def test_the_same_cause_moves_an_entry_once(hold) -> None:
 def test_an_entry_is_found_by_its_source_too(hold) -> None:
     source = postings.hold_source(payment_id=hold.source_id, sequence=0)
     assert ledger.settle(source, **moment("captured")) == hold
+
+
+def test_a_refused_move_leaves_the_callers_transaction_as_it_was(hold) -> None:
+    with transaction.atomic():
+        ledger.void(hold.pk, **moment("expired"))
+        with pytest.raises(ledger.EntryNotInState):
+            ledger.settle(hold.pk, **moment("captured"))
+        post(postings.captured_late(payment_id=hold.source_id, sequence=0, parties=PARTIES, amount=eur(100)))
+    assert posted() == {"1110:sandbox": 100, "2010:cli_shop": -100}
+
+
+def test_a_refused_posting_takes_the_callers_transaction_with_it(hold) -> None:
+    failed = postings.refund_failed(refund_id=uuid4(), parties=PARTIES, amount=eur(5))
+    with transaction.atomic():
+        with pytest.raises(ledger.AccountOnWrongSide):
+            post(failed)
+        with pytest.raises(transaction.TransactionManagementError):
+            Entry.objects.count()
+
+
+def test_a_broken_constraint_without_a_name_for_callers_passes_as_it_is() -> None:
+    sale = postings.sold(payment_id=uuid4(), parties=PARTIES, amount=eur(5))
+    with pytest.raises(IntegrityError, match="ledger_entry_transition_has_cause"):
+        post(sale, cause="")
 
 
 def test_a_thing_without_an_entry_cannot_be_settled() -> None:
