@@ -1,5 +1,6 @@
 """What ``up`` shows: log lines with the name of their process in front, and what runs where."""
 
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +21,23 @@ _STYLES: Final = {
 _WIDTH: Final = max(len(name) for name in _STYLES)
 
 
+class SteadyConsole(Console):
+    """A console that goes quiet when whoever read it is gone; rich's own would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Show nothing any more."""
+        self.quiet = True
+        # What is still buffered must not fail again when the program ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
 class Output:
     """Writes whole lines, from any thread. Colours appear in a terminal only; a closed pipe silences it."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or SteadyConsole(highlight=False)
         self._mutex = threading.Lock()
 
     def say(self, name: str, line: str) -> None:
@@ -54,8 +67,4 @@ class Output:
 
     def _print(self, what: Text) -> None:
         with self._mutex:
-            try:
-                self.console.print(what, soft_wrap=True)
-            except BrokenPipeError:
-                # Whoever read our output is gone; the system goes on without showing anything.
-                self.console = Console(quiet=True)
+            self.console.print(what, soft_wrap=True)

@@ -128,7 +128,7 @@ def web(plan: Plan) -> Process:
     return Process(
         name="web",
         command=command,
-        environment=environment(plan, "web"),
+        environment=_serving_environment(plan, "web"),
         folder=plan.code_dir,
         stop_seconds=_STOP_WEB,
     )
@@ -145,7 +145,7 @@ def worker(plan: Plan) -> Process:
     return Process(
         name="worker",
         command=command,
-        environment=environment(plan, "worker"),
+        environment=_serving_environment(plan, "worker"),
         folder=plan.code_dir,
         stop_seconds=_STOP_WORKER,
     )
@@ -166,6 +166,11 @@ def beat(plan: Plan) -> Process:
         folder=plan.code_dir,
         stop_seconds=_STOP_BEAT,
     )
+
+
+def _serving_environment(plan: Plan, name: str) -> dict[str, str]:
+    # What runs for long keeps its connections: at most eight in each process, unless the environment says otherwise.
+    return {"PAYMENTOPS_DB_POOL_SIZE": "8", **environment(plan, name)}
 
 
 def _without_postgres_variables(variables: Mapping[str, str]) -> dict[str, str]:

@@ -21,8 +21,8 @@ time.sleep(600)
 
 POLITE = """
 import time
-print("up", flush=True)
 try:
+    print("up", flush=True)
     time.sleep(600)
 except KeyboardInterrupt:
     print("tidy", flush=True)

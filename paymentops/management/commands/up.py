@@ -56,7 +56,7 @@ def make_plan(*, port: int | None, sandbox_port: int | None, web_workers: int) -
     """Complete what the command line leaves open from the settings."""
     web_port = port or settings.UP_PORT
     return Plan(
-        data_dir=settings.DATA_DIR.expanduser().absolute(),
+        data_dir=settings.DATA_DIR,
         code_dir=settings.BASE_DIR,
         port=web_port,
         sandbox_port=sandbox_port or settings.UP_SANDBOX_PORT or system.free_port_from(web_port + 1000, but=web_port),
