@@ -19,7 +19,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").exists():
     env.read_env(str(BASE_DIR / ".env"))
 
-DATA_DIR = Path(env.str("PAYMENTOPS_DATA_DIR", str(places.default_data_dir())))
+DATA_DIR = Path(env.str("PAYMENTOPS_DATA_DIR", "") or places.default_data_dir()).expanduser().absolute()
 ENVIRONMENT = env.str(
     "PAYMENTOPS_ENVIRONMENT", "local", validate=lambda name: name in ("local", "staging", "production")
 )
