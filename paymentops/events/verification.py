@@ -14,7 +14,7 @@ FROM events_outboxevent GROUP BY aggregate_type, aggregate_id, sequence HAVING c
 
 # The inbox numbers its rows in the order of handling. What was a dead letter was handled late by a person's decision.
 _HANDLED_IN_ORDER: Final = """
-SELECT format('%s handled %s after a later event of %s %s', consumer, event_id, aggregate_type, aggregate_id)
+SELECT format('%s handled %s before an earlier event of %s %s', consumer, event_id, aggregate_type, aggregate_id)
 FROM (
     SELECT i.consumer, i.event_id, i.id, o.aggregate_type, o.aggregate_id,
            max(i.id) OVER (PARTITION BY i.consumer, o.aggregate_id ORDER BY o.sequence

@@ -19,9 +19,7 @@ def urls(settings) -> None:
 
 
 def signed_in(role: str, *, superuser: bool = False) -> Client:
-    user = User.objects.create_user(
-        f"someone-{role}", password="a long pass phrase", is_staff=True, is_superuser=superuser
-    )
+    user = User.objects.create_user(f"someone-{role}", is_staff=True, is_superuser=superuser)
     user.groups.add(Group.objects.get(name=role))
     client = Client()
     client.force_login(user)
@@ -123,7 +121,7 @@ def test_a_new_person_and_a_new_password_are_written_down_without_the_password(b
 
 
 def test_an_admin_cannot_become_or_touch_a_superuser(boss) -> None:
-    root = User.objects.create_superuser("root", password="a long pass phrase")
+    root = User.objects.create_superuser("root")
     assert boss.post(reverse("admin:access_user_change", args=[root.pk]), {"username": "mine"}).status_code == 403
     me = User.objects.get(username="someone-Admin")
     boss.post(
