@@ -9,9 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ledger import verification as ledger_verification
 from paymentops.core.verification import Check
+from paymentops.events import verification as events_verification
 
 # Every room that keeps truth: a module with ``checks() -> Iterator[Check]``.
-VERIFICATIONS: Final = (ledger_verification,)
+VERIFICATIONS: Final = (ledger_verification, events_verification)
 
 
 class Command(BaseCommand):
