@@ -72,11 +72,14 @@ SELECT id FROM claimed
 """
 
 _OWNERS: Final = """
-SELECT k.id, k.key, k.fingerprint, k.field_digests, p.id, p.requested, p.currency, p.method, p.provider, p.reference,
-    p.customer_reference, p.capture_mode, p.metadata, p.created_at
+SELECT k.id, k.key, k.fingerprint, k.field_digests::text, p.id, p.requested, p.currency, p.method, p.provider, p.reference,
+    p.customer_reference, p.capture_mode, p.metadata::text, p.created_at
 FROM idempotency_idempotencykey k JOIN payments_payment p ON p.key_id = k.id
 WHERE k.key = ANY(%(keys)s) AND k.operation = 'payments.create' AND k.client_id = %(client)s
 """
+
+# Positions in the answer of ``_OWNERS`` that need reading.
+_FINGERPRINT, _FIELD_DIGESTS, _METADATA = 2, 3, 12
 
 _NOTE_USES: Final = """
 WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
@@ -154,7 +157,7 @@ def owners(*, client_id: UUID, keys: Sequence[str]) -> dict[str, Owner]:
     """Return the owner of each key that this client used to create a payment."""
     with _cursor() as cursor:
         cursor.execute(_OWNERS, {"keys": list(keys), "client": client_id}, prepare=True)
-        return {row[1]: Owner(row[0], row[1], bytes(row[2]), *row[3:]) for row in cursor.fetchall()}
+        return {row[1]: _owner(row) for row in cursor.fetchall()}
 
 
 def note_uses(*, rows: Sequence[dict[str, str]], api_key_prefix: str, now: datetime, trace_id: str) -> None:
@@ -168,6 +171,14 @@ def note_uses(*, rows: Sequence[dict[str, str]], api_key_prefix: str, now: datet
             {"rows": json.dumps(rows), "now": now, "api_key_prefix": api_key_prefix, "trace_id": trace_id},
             prepare=True,
         )
+
+
+def _owner(row: tuple[Any, ...]) -> Owner:
+    columns = list(row)
+    columns[_FINGERPRINT] = bytes(row[_FINGERPRINT])
+    columns[_FIELD_DIGESTS] = json.loads(row[_FIELD_DIGESTS])
+    columns[_METADATA] = json.loads(row[_METADATA])
+    return Owner(*columns)
 
 
 @contextmanager

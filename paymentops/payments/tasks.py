@@ -16,14 +16,18 @@ _HOLDS_PER_SWEEP: Final = 200
 @shared_task(name=doorbell.TASK, acks_late=True, max_retries=0, soft_time_limit=110, time_limit=120)
 def dispatch_due() -> int:
     """Carry out what is due; at most 20 attempts."""
-    done = working.work_off(limit=_ATTEMPTS_PER_TASK, clock=clock.now)
-    if done == _ATTEMPTS_PER_TASK:
-        doorbell.ring()
-    return done
+    return _work_off()
 
 
 @shared_task(name="payments.sweep", acks_late=True, max_retries=0, soft_time_limit=110, time_limit=120)
 def sweep() -> int:
     """Find what no bell told of: lost messages, leases of dead workers, lapsed holds."""
     expiring.expire_holds(limit=_HOLDS_PER_SWEEP, now=clock.now())
-    return dispatch_due()
+    return _work_off()
+
+
+def _work_off() -> int:
+    done = working.work_off(limit=_ATTEMPTS_PER_TASK, clock=clock.now)
+    if done == _ATTEMPTS_PER_TASK:
+        doorbell.ring()
+    return done

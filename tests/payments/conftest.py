@@ -81,6 +81,7 @@ def api(db: None) -> Api:
 
 
 @pytest.fixture
+def provider(sandbox: SandboxServer, settings: Any) -> SandboxServer:
     """The sandbox, reached through the registry as in production."""
     settings.SANDBOX_URL = sandbox.url
     settings.SANDBOX_API_KEY = sandbox.api_key
@@ -96,5 +97,3 @@ def work() -> Callable[[], int]:
 
 def stored(public_id: str) -> Payment:
     return Payment.objects.get(pk=ids.parse(ids.Prefix.PAYMENT, public_id))
-
-

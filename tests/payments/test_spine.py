@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from ledger import queries as ledger
 from paymentops.events.models import OutboxEvent
 from paymentops.payments.models import Attempt
 from tests.payments.conftest import payment_body, stored
@@ -99,7 +98,9 @@ def test_a_hold_is_captured_in_parts_and_the_rest_released(api, provider, work):
 def test_a_refund_gives_money_back_and_more_than_was_captured_is_refused(api, provider, work):
     created = api.pay(key="order-10293-attempt-1")
     work()
-    refund = api.post(f"payments/{created['id']}/refunds", {"amount": 2990, "reason": "damaged"}, key="refund-one-10293")
+    refund = api.post(
+        f"payments/{created['id']}/refunds", {"amount": 2990, "reason": "damaged"}, key="refund-one-10293"
+    )
     assert refund.status_code == 201, refund.content
     over = api.post(f"payments/{created['id']}/refunds", {"amount": 10001}, key="refund-two-10293")
     assert (over.status_code, over.json()["code"]) == (409, "payment.not_refundable")
@@ -107,4 +108,3 @@ def test_a_refund_gives_money_back_and_more_than_was_captured_is_refused(api, pr
     assert api.get(f"refunds/{refund.json()['id']}").json()["state"] == "SUCCEEDED"
     assert api.payment(created["id"])["amounts"]["refunded"] == 2990
     assert stored(created["id"]).refundable == 10000
-    assert ledger

@@ -9,6 +9,11 @@ from paymentops.core import currencies
 from paymentops.core.money import LARGEST_MINOR
 
 
+def _first(error: serializers.ValidationError) -> str:
+    details: Any = error.detail
+    return str(details[0])
+
+
 class MinorUnits(serializers.Field[int, Any, int, Any]):
     """A positive whole number of minor units, 1 to 2^53 - 1. ``1.0`` is the same number as ``1``; ``"1"`` is none."""
 
@@ -110,4 +115,4 @@ class Metadata(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
         try:
             return self._name.to_internal_value(name), self._value.to_internal_value(value)
         except serializers.ValidationError as error:
-            self.fail("bad_entry", name=name[:40], problem=error.detail[0])
+            self.fail("bad_entry", name=name[:40], problem=_first(error))

@@ -1,7 +1,5 @@
 """The door for providers: signed notifications, checked over the raw bytes."""
 
-from typing import ClassVar
-
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.decorators import method_decorator
 from django.views import View
@@ -18,7 +16,7 @@ from paymentops.providers.contract import InboundWebhook
 class WebhookView(View):
     """``POST /api/v1/webhooks/{provider}``. A provider authenticates by its signature, not by an API key."""
 
-    http_method_names: ClassVar = ["post"]
+    http_method_names = ["post"]
 
     def post(self, request: HttpRequest, provider: str) -> HttpResponse:
         """Take a notification in: 200 also for one that was seen before, 400 or 401 for one that is not genuine."""

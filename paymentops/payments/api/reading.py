@@ -37,7 +37,7 @@ class PaymentsView(APIView):
         lookups = {PaymentFilters.LOOKUPS[name]: value for name, value in filters.validated_data.items() if value}
         pages = NewestFirst()
         rows = pages.paginate_queryset(
-            queries.payments_of(client_id=request.auth.client_id).filter(**lookups), request, view=self
+            queries.payments_of(client_id=answers.caller(request).client_id).filter(**lookups), request, view=self
         )
         page: dict[str, Any] = {
             "next": pages.get_next_link(),
@@ -61,7 +61,7 @@ class PaymentView(APIView):
     def get(self, request: Request, payment_id: str) -> HttpResponse:
         """Show a payment as it stands, with its captures and refunds."""
         payment = queries.payment_of(
-            client_id=request.auth.client_id, payment_id=ids.parse(ids.Prefix.PAYMENT, payment_id)
+            client_id=answers.caller(request).client_id, payment_id=ids.parse(ids.Prefix.PAYMENT, payment_id)
         )
         return answers.representation(
             bodies.payment(payment)
@@ -81,7 +81,7 @@ class CaptureView(APIView):
     def get(self, request: Request, capture_id: str) -> HttpResponse:
         """Show a capture as it stands."""
         row, latest = queries.capture_of(
-            client_id=request.auth.client_id, capture_id=ids.parse(ids.Prefix.CAPTURE, capture_id)
+            client_id=answers.caller(request).client_id, capture_id=ids.parse(ids.Prefix.CAPTURE, capture_id)
         )
         return answers.representation(bodies.capture(row, latest=latest))
 
@@ -94,5 +94,7 @@ class RefundView(APIView):
     @extend_schema(**documentation.REFUND_DETAIL)
     def get(self, request: Request, refund_id: str) -> HttpResponse:
         """Show a refund as it stands."""
-        row = queries.refund_of(client_id=request.auth.client_id, refund_id=ids.parse(ids.Prefix.REFUND, refund_id))
+        row = queries.refund_of(
+            client_id=answers.caller(request).client_id, refund_id=ids.parse(ids.Prefix.REFUND, refund_id)
+        )
         return answers.representation(bodies.refund(row))

@@ -1,6 +1,7 @@
 """Holds that lapsed: the provider has let the money go, so the ledger and the payment say so too."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 
@@ -19,7 +20,7 @@ def expire_holds(*, limit: int, now: datetime) -> int:
     return sum(_expire(payment_id, now) for payment_id in lapsed.values_list("id", flat=True)[:limit])
 
 
-def _expire(payment_id: object, now: datetime) -> bool:
+def _expire(payment_id: UUID, now: datetime) -> bool:
     with transaction.atomic():
         payment = Payment.lock(payment_id)
         still_lapsed = Payment.objects.lapsed(now).filter(pk=payment_id).exists()
