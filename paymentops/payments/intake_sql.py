@@ -72,8 +72,8 @@ SELECT id FROM claimed
 """
 
 _OWNERS: Final = """
-SELECT k.id, k.key, k.fingerprint, k.field_digests::text, p.id, p.requested, p.currency, p.method, p.provider, p.reference,
-    p.customer_reference, p.capture_mode, p.metadata::text, p.created_at
+SELECT k.id, k.key, k.fingerprint, k.field_digests::text, p.id, p.requested, p.currency, p.method, p.provider,
+    p.reference, p.customer_reference, p.capture_mode, p.metadata::text, p.created_at
 FROM idempotency_idempotencykey k JOIN payments_payment p ON p.key_id = k.id
 WHERE k.key = ANY(%(keys)s) AND k.operation = 'payments.create' AND k.client_id = %(client)s
 """
