@@ -24,7 +24,7 @@ def relay() -> None:
 def publish() -> None:
     """Publish what is pending to Kafka."""
     operations.publish_due(
-        producer=producer(),
+        connect=producer,
         topic=settings.KAFKA_TOPIC,
         source=f"/paymentops/{settings.ENVIRONMENT}",
         now=clock.now(),

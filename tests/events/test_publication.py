@@ -84,7 +84,7 @@ def test_an_aggregate_without_a_public_prefix_is_named_by_its_uuid() -> None:
 
 
 def publish(producer, *, limit=100) -> operations.Publication:
-    return operations.publish_due(producer=producer, topic="payops.events", source="/x", now=NOW, limit=limit)
+    return operations.publish_due(connect=lambda: producer, topic="payops.events", source="/x", now=NOW, limit=limit)
 
 
 @pytest.fixture
@@ -136,6 +136,17 @@ def test_order_survives_a_clock_that_ran_backwards(tell_kafka) -> None:
     producer = FakeProducer()
     publish(producer, limit=1)
     assert producer.taken == [late[0].public_id, early[0].public_id]
+
+
+@pytest.mark.django_db
+def test_without_work_no_broker_is_asked(tell) -> None:
+    tell("payment.captured")
+
+    def ask() -> FakeProducer:
+        raise AssertionError("nothing is pending")
+
+    done = operations.publish_due(connect=ask, topic="payops.events", source="/x", now=NOW, limit=10)
+    assert done == operations.Publication()
 
 
 @pytest.mark.django_db

@@ -1,6 +1,7 @@
 """Publishing events to Kafka: at least once, marked only after the acknowledgement, in order per aggregate."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
@@ -39,18 +40,30 @@ class Publication:
     held_back: int = 0
 
 
-def publish_due(*, producer: Producer, topic: str, source: str, now: datetime, limit: int) -> Publication:
+def publish_due(*, connect: Callable[[], Producer], topic: str, source: str, now: datetime, limit: int) -> Publication:
     """Publish what is pending, about ``limit`` events.
 
     The first events of all aggregates go out together, then the second ones of those aggregates whose first was
     acknowledged, and so on: a record that fails holds back its own aggregate only. A crash between acknowledgement and
-    mark publishes again, which consumers notice by ``ce_id``. Returns at once while another relay publishes.
+    mark publishes again, which consumers notice by ``ce_id``. Returns at once while another relay publishes, so that
+    a broker that is away keeps one worker waiting and not all of them.
+
+    Args:
+        connect: returns a producer that waits for every replica; called only when there is something to publish.
+        topic: where the records go.
+        source: URI reference of this system, ``/paymentops/production``.
+        now: when it is published.
+        limit: events in one run.
     """
     with only_one("events.publish") as free:
         if not free:
             return Publication()
+        aggregates = list(queries.to_publish(limit=limit))
+        if not aggregates:
+            return Publication()
+        producer = connect()
         published, held_back = 0, set()
-        for wave in zip_longest(*queries.to_publish(limit=limit)):
+        for wave in zip_longest(*aggregates):
             rows = [row for row in wave if row is not None and row.aggregate_id not in held_back]
             failed = _publish(rows, producer=producer, topic=topic, source=source, now=now)
             held_back |= failed
