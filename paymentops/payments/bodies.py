@@ -1,7 +1,7 @@
 """What services read: the acceptance bodies, which never change, and the present representation.
 
 An acceptance body is a pure function of columns that never change and of the contract version, so a replay is equal
-byte for byte, for ever. JSON is written with sorted keys, because the database does not keep the order of metadata.
+byte for byte, for ever. The names in metadata are sorted, because the database does not keep their order.
 """
 
 import json
@@ -17,8 +17,8 @@ from paymentops.payments.states import AttemptState, PaymentState, RefundState
 
 
 def to_bytes(body: Mapping[str, Any]) -> bytes:
-    """Write a body as JSON; equal bodies give equal bytes."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    """Write a body as JSON, its names in the order given."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def moment(at: datetime) -> str:
@@ -50,12 +50,14 @@ class AcceptedPayment:
         """Return the acceptance body of contract version 1."""
         return to_bytes(
             {
-                **_identity(self),
+                "id": payment_id(self.id),
                 "state": PaymentState.CREATED.value,
+                **_wish(self),
                 "amounts": _amounts(0, 0, 0, 0, 0),
                 "failure": None,
                 "next_action": None,
                 "cancel_requested_at": None,
+                "created_at": moment(self.created_at),
                 "version": 1,
             }
         )
@@ -67,12 +69,14 @@ def payment(row: Payment) -> dict[str, Any]:
     if row.failure_class:
         failure = {"class": row.failure_class, "code": row.failure_code, "message": row.failure_message}
     return {
-        **_identity(row),
+        "id": payment_id(row.id),
         "state": row.state,
+        **_wish(row),
         "amounts": _amounts(row.authorized, row.captured, row.voided, row.refunded, row.disputed),
         "failure": failure,
         "next_action": row.next_action,
         "cancel_requested_at": moment(row.cancel_requested_at) if row.cancel_requested_at else None,
+        "created_at": moment(row.created_at),
         "version": row.version,
     }
 
@@ -108,9 +112,8 @@ def refund(row: Refund) -> dict[str, Any]:
     return _refund(row, state=RefundState(row.state), version=row.version) | {"failure": failure}
 
 
-def _identity(row: "AcceptedPayment | Payment") -> dict[str, Any]:
+def _wish(row: "AcceptedPayment | Payment") -> dict[str, Any]:
     return {
-        "id": payment_id(row.id),
         "amount": row.requested,
         "currency": row.currency,
         "method": row.method,
@@ -118,8 +121,7 @@ def _identity(row: "AcceptedPayment | Payment") -> dict[str, Any]:
         "reference": row.reference,
         "customer_reference": row.customer_reference or None,
         "capture": row.capture_mode,
-        "metadata": dict(row.metadata),
-        "created_at": moment(row.created_at),
+        "metadata": dict(sorted(row.metadata.items())),
     }
 
 

@@ -7,6 +7,8 @@ Three transactions guard one call, and the process may die between any two of th
 * after the outcome was recorded: nothing is left to do.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,12 +23,16 @@ from paymentops.payments.states import AttemptState, CaptureMode, PaymentState
 from paymentops.providers import registry
 from paymentops.providers.contract import Instruction, Method, Operation, Question
 
+# Whoever holds this advisory lock keeps every worker from taking on work; it ends with the holder's connection.
+_HOLD_LOCK: Final = 0x7061796F  # "payo"
 # Losing a claim in a crash loses nothing: whatever follows it commits durably and so flushes it too.
 _CLAIM: Final = """
-WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
+WITH quick AS (
+    SELECT set_config('synchronous_commit', 'off', true), pg_try_advisory_xact_lock_shared(%(hold)s) AS free
+)
 UPDATE payments_attempt SET fence = fence + 1, lease_expires_at = %(until)s, next_action_at = %(until)s
 FROM quick
-WHERE id IN (
+WHERE quick.free AND id IN (
     SELECT id FROM payments_attempt WHERE next_action_at <= %(now)s
     ORDER BY next_action_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 RETURNING id, fence
@@ -65,8 +71,19 @@ def claim_due(*, limit: int, now: datetime) -> list[Claim]:
     """Claim up to ``limit`` due attempts for one lease; two workers never get the same one."""
     until = now + timedelta(seconds=settings.LEASE_SECONDS)
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"until": until, "now": now, "limit": limit})
+        cursor.execute(_CLAIM, {"until": until, "now": now, "limit": limit, "hold": _HOLD_LOCK})
         return [Claim(attempt_id, fence) for attempt_id, fence in cursor.fetchall()]
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Keep all workers from taking on work while the block runs; what they have taken on goes to its end."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_HOLD_LOCK])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_HOLD_LOCK])
 
 
 def begin(*, claim: Claim, now: datetime) -> Send | Ask | None:

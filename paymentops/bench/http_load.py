@@ -1,0 +1,132 @@
+"""A load generator that costs little: blocking sockets, kept open, one request at a time on each.
+
+A comfortable HTTP client would take more of the two shared cores than the server does.
+"""
+
+import multiprocessing
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from urllib.parse import urlsplit
+
+from paymentops.bench.measuring import Sample
+
+_FORK = multiprocessing.get_context("fork")
+_HEAD_END = b"\r\n\r\n"
+
+
+class UnexpectedAnswer(RuntimeError):
+    """The server answered otherwise than the bench needs; what it measured would mean nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, ready to be sent."""
+
+    raw: bytes
+
+    @classmethod
+    def post(cls, *, url: str, path: str, secret: str, body: bytes, key: str = "") -> "Request":
+        """Build a POST of JSON with an API key and, where given, an idempotency key."""
+        head = [
+            f"POST {path} HTTP/1.1",
+            f"Host: {urlsplit(url).netloc}",
+            f"Authorization: Api-Key {secret}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+        ]
+        if key:
+            head.append(f"Idempotency-Key: {key}")
+        return cls("\r\n".join(head).encode() + _HEAD_END + body)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Which requests go over which connections: processes times connections lists of requests."""
+
+    url: str
+    per_process: Sequence[Sequence[Sequence[Request]]]
+    expected_status: int
+
+
+def spread(requests: Sequence[Request], *, processes: int, connections: int) -> list[list[list[Request]]]:
+    """Deal requests out evenly to ``connections`` in each of ``processes``."""
+    lanes = [list(requests[n :: processes * connections]) for n in range(processes * connections)]
+    return [lanes[n * connections : (n + 1) * connections] for n in range(processes)]
+
+
+def run(load: Load) -> Sample:
+    """Send everything; the clock runs from the first request to the last answer.
+
+    Raises:
+        UnexpectedAnswer: any answer has another status than expected.
+    """
+    barrier = _FORK.Barrier(len(load.per_process) + 1)
+    results = _FORK.SimpleQueue()
+    children = [
+        _FORK.Process(target=_child, args=(load, lanes, barrier, results), daemon=True) for lanes in load.per_process
+    ]
+    for child in children:
+        child.start()
+    barrier.wait()
+    started = time.perf_counter()
+    answers = [results.get() for _ in children]
+    seconds = time.perf_counter() - started
+    for child in children:
+        child.join()
+    failed = [answer for answer in answers if isinstance(answer, str)]
+    if failed:
+        raise UnexpectedAnswer(failed[0])
+    latencies = list(chain.from_iterable(answers))
+    return Sample(done=len(latencies), seconds=seconds, latencies=latencies)
+
+
+def _child(load: Load, lanes: Sequence[Sequence[Request]], barrier: object, results: object) -> None:
+    address = urlsplit(load.url)
+    sockets = [socket.create_connection((address.hostname, address.port), timeout=60) for _ in lanes]
+    barrier.wait()  # type: ignore[attr-defined]
+    try:
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            work = pool.map(lambda pair: list(_lane(*pair, load.expected_status)), zip(sockets, lanes, strict=True))
+            results.put(list(chain.from_iterable(work)))  # type: ignore[attr-defined]
+    except (UnexpectedAnswer, OSError) as error:
+        results.put(f"{type(error).__name__}: {error}")  # type: ignore[attr-defined]
+
+
+def _lane(connection: socket.socket, requests: Sequence[Request], expected_status: int) -> Iterator[float]:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for request in requests:
+        started = time.perf_counter()
+        connection.sendall(request.raw)
+        status, body = _answer(connection)
+        if status != expected_status:
+            raise UnexpectedAnswer(f"expected {expected_status}, got {status}: {body[:300]!r}")
+        yield time.perf_counter() - started
+
+
+def _answer(connection: socket.socket) -> tuple[int, bytes]:
+    received = connection.recv(65536)
+    while _HEAD_END not in received:
+        received += _more(connection)
+    head, _, body = received.partition(_HEAD_END)
+    length = _content_length(head)
+    while len(body) < length:
+        body += _more(connection)
+    return int(head[9:12]), body
+
+
+def _more(connection: socket.socket) -> bytes:
+    piece = connection.recv(65536)
+    if not piece:
+        raise UnexpectedAnswer("The server closed the connection.")
+    return piece
+
+
+def _content_length(head: bytes) -> int:
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return int(line[15:])
+    raise UnexpectedAnswer(f"The answer has no Content-Length: {head[:200]!r}")
