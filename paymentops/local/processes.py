@@ -101,6 +101,7 @@ def postgres(plan: Plan) -> Process:
 
 def sandbox(plan: Plan) -> Process:
     """Return the sandbox provider."""
+    (plan.data_dir / "sandbox").mkdir(exist_ok=True, mode=0o700)
     module = ("-m", "paymentops.providers.sandbox")
     return Process(
         name="sandbox",

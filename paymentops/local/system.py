@@ -126,7 +126,6 @@ class LocalSystem:
         self._guard.close()
 
     def _start_database(self) -> None:
-        embedded.check_socket_path(self.plan.data_dir)
         self.output.notice_opened_folders(embedded.opened_folders(self.plan.data_dir))
         embedded.end_orphan(self.plan.data_dir)
         code = run_once(processes.cluster_preparation(self.plan), guard=self._guard, say=self.output.say)
@@ -187,6 +186,8 @@ def running(*, plan: Plan, output: Output, broker_options: dict[str, Any]) -> It
         SystemRefused: the data directory or a port is taken, or the system does not become ready.
         DatabaseNotStarted: the embedded database does not start.
     """
+    if plan.embedded_database:
+        embedded.check_socket_path(plan.data_dir)
     with data_dir_held(plan.data_dir), _signals_interrupt():
         check_port_free(plan.port, option="--port")
         check_port_free(plan.sandbox_port, option="--sandbox-port")

@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from rich.console import Console
 
 from paymentops.local import embedded, places, record, system
@@ -156,3 +157,18 @@ def test_the_plan_leaves_room_for_a_neighbour_on_the_next_port(settings, data_di
 def test_signals_that_end_a_program_become_keyboard_interrupts():
     with system._signals_interrupt(), pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("option", [["--port", "0"], ["--port", "65536"], ["--sandbox-port", "x"], ["--workers", "0"]])
+def test_a_number_out_of_range_is_refused_before_anything_starts(option: list[str]):
+    with pytest.raises(CommandError, match="is not a number from 1 to"):
+        call_command("up", *option)
+
+
+def test_a_refusal_is_said_in_one_sentence(settings, data_dir: Path):
+    settings.DATA_DIR = data_dir
+    settings.DATABASE_URL = "postgresql://replaced"
+    with listening() as server:
+        port = server.getsockname()[1]
+        with pytest.raises(CommandError, match=f"Port {port} of 127.0.0.1 is in use by another program"):
+            call_command("up", port=port)

@@ -1,6 +1,6 @@
 """``manage.py up``: the whole local system in one terminal."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from paymentops.local.output import Output
 from paymentops.local.processes import Plan
 
 _HIGHEST_PORT = 65535
+_MOST_PROCESSES = 64
 
 
 class Command(BaseCommand):
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--workers",
-            type=int,
+            type=_processes,
             default=settings.WEB_WORKERS,
             help="processes of the web server (default %(default)s)",
         )
@@ -95,7 +96,14 @@ def _second_terminal(data_dir: Path) -> str:
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= _HIGHEST_PORT:
-        raise ValueError
-    return number
+    return _whole_number(text, highest=_HIGHEST_PORT)
+
+
+def _processes(text: str) -> int:
+    return _whole_number(text, highest=_MOST_PROCESSES)
+
+
+def _whole_number(text: str, *, highest: int) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= highest:
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 to {highest}")
+    return int(text)
