@@ -14,6 +14,7 @@ from paymentops.access.actors import Actor
 from paymentops.core import clock, ids
 from paymentops.payments.models import Payment
 from paymentops.payments.operations import working
+from tests.payments.hands import Hands, make_requester
 from tests.plugins.sandbox import SandboxServer, sandbox, sandbox_server
 
 __all__ = ["sandbox", "sandbox_server"]
@@ -97,3 +98,9 @@ def work() -> Callable[[], int]:
 
 def stored(public_id: str) -> Payment:
     return Payment.objects.get(pk=ids.parse(ids.Prefix.PAYMENT, public_id))
+
+
+@pytest.fixture
+def hands(db: None) -> Hands:
+    """A worker whose every step the test takes; no provider is called."""
+    return Hands(requester=make_requester())

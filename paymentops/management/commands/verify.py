@@ -10,9 +10,16 @@ from django.core.management.base import BaseCommand, CommandError
 from ledger import verification as ledger_verification
 from paymentops.core.verification import Check
 from paymentops.events import verification as events_verification
+from paymentops.idempotency import verification as idempotency_verification
+from paymentops.payments import verification as payments_verification
 
 # Every room that keeps truth: a module with ``checks() -> Iterator[Check]``.
-VERIFICATIONS: Final = (ledger_verification, events_verification)
+VERIFICATIONS: Final = (
+    idempotency_verification,
+    payments_verification,
+    ledger_verification,
+    events_verification,
+)
 
 
 class Command(BaseCommand):

@@ -203,6 +203,7 @@ class ProviderCall(models.Model):
     """One answered exchange about an attempt: what was asked, what came back and what we made of it. Append-only.
 
     An answer that came too late to count, or from a worker whose fence had passed, is kept with ``applied`` false.
+    ``amount`` and ``captured`` are what an approval confirmed, in minor units of the attempt's currency.
     """
 
     class Kind(models.TextChoices):
@@ -223,6 +224,8 @@ class ProviderCall(models.Model):
     code = models.CharField(max_length=80, blank=True)
     message = models.CharField(max_length=300, blank=True)
     provider_reference = models.CharField(max_length=120, blank=True)
+    amount = models.BigIntegerField(null=True, blank=True)
+    captured = models.BigIntegerField(null=True, blank=True)
     applied = models.BooleanField()
     trace_id = models.CharField(max_length=32, blank=True)
 

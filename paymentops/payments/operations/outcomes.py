@@ -219,6 +219,8 @@ def _keep(
         code=_code(outcome)[:80],
         message=_message(outcome)[:300],
         provider_reference=getattr(outcome, "provider_reference", "")[:120],
+        amount=outcome.amount.minor if isinstance(outcome, Approved) else None,
+        captured=outcome.captured.minor if isinstance(outcome, Approved) and outcome.captured is not None else None,
         applied=applied,
         trace_id=tracing.current_trace_id(),
     )

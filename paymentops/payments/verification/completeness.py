@@ -1,0 +1,162 @@
+"""Nothing is missing and nothing is stuck: what commits together is there together, what is open goes on by itself.
+
+Invariants 2, 6, 7 and 8 of SEMANTICS section 9.
+"""
+
+from types import MappingProxyType
+from typing import Final
+
+_ACCEPTED_WHOLE: Final = """
+SELECT format('pay_%s: has no %s', replace(payment.id::text, '-', ''), missing)
+FROM payments_payment payment, LATERAL (VALUES
+    (NOT EXISTS (SELECT FROM idempotency_idempotencykey k WHERE k.id = payment.key_id
+                 AND k.operation = 'payments.create' AND k.resource_type = 'payment' AND k.resource_id = payment.id
+                 AND k.client_id = payment.client_id), 'idempotency key'),
+    (NOT EXISTS (SELECT FROM payments_attempt a WHERE a.payment_id = payment.id AND a.operation = 'AUTHORIZE'),
+     'attempt'),
+    (NOT EXISTS (SELECT FROM payments_paymenttransition t WHERE t.payment_id = payment.id AND t.sequence = 1),
+     'first transition'),
+    (NOT EXISTS (SELECT FROM events_outboxevent e WHERE e.aggregate_id = payment.id AND e.sequence = 1),
+     'payment.created event')
+) AS parts (is_missing, missing)
+WHERE is_missing
+"""
+
+_KEYS_HAVE_RESOURCE: Final = """
+SELECT format('the key %s of %s: its %s does not exist or has another key', k.key, k.operation, k.resource_type)
+FROM idempotency_idempotencykey k
+LEFT JOIN (
+    SELECT 'payment' AS type, 'payments.create' AS operation, id, key_id FROM payments_payment
+    UNION ALL SELECT 'capture', 'payments.capture', id, key_id FROM payments_capture
+    UNION ALL SELECT 'cancellation', 'payments.cancel', id, key_id FROM payments_cancellation
+    UNION ALL SELECT 'refund', 'payments.refund', id, key_id FROM payments_refund
+) made ON made.key_id = k.id AND made.id = k.resource_id AND made.type = k.resource_type
+      AND made.operation = k.operation
+WHERE made.id IS NULL
+"""
+
+_REQUESTS_HAVE_KEY: Final = """
+SELECT format('%s_%s: has no idempotency key of its client', prefix, replace(made.id::text, '-', ''))
+FROM (
+    SELECT 'cap' AS prefix, id, key_id, payment_id FROM payments_capture
+    UNION ALL SELECT 'can', id, key_id, payment_id FROM payments_cancellation
+    UNION ALL SELECT 'ref', id, key_id, payment_id FROM payments_refund
+) made
+LEFT JOIN payments_payment payment ON payment.id = made.payment_id
+LEFT JOIN idempotency_idempotencykey k ON k.id = made.key_id AND k.client_id = payment.client_id
+WHERE k.id IS NULL
+"""
+
+_REQUESTS_HAVE_ATTEMPT: Final = """
+SELECT format('%s_%s: has no attempt', prefix, replace(id::text, '-', ''))
+FROM (
+    SELECT 'cap' AS prefix, id FROM payments_capture c
+    WHERE NOT EXISTS (SELECT FROM payments_attempt a WHERE a.capture_id = c.id)
+    UNION ALL
+    SELECT 'ref', id FROM payments_refund r
+    WHERE state NOT IN ('REQUESTED', 'REJECTED', 'CANCELED')
+      AND NOT EXISTS (SELECT FROM payments_attempt a WHERE a.refund_id = r.id)
+) AS bare
+"""
+
+_SENT_ONLY_WHEN_COMMITTED: Final = """
+SELECT format('att_%s: %s', replace(attempt.id::text, '-', ''), broken)
+FROM payments_attempt attempt
+LEFT JOIN (
+    SELECT attempt_id, max(number) FILTER (WHERE kind = 'DISPATCH') AS dispatch,
+           max(number) FILTER (WHERE kind = 'INQUIRY') AS inquiry
+    FROM payments_providercall GROUP BY attempt_id
+) answered ON answered.attempt_id = attempt.id
+LEFT JOIN (
+    SELECT attempt_id, count(*) AS dispatched FROM payments_attempttransition WHERE to_state = 'DISPATCHED'
+    GROUP BY attempt_id
+) committed ON committed.attempt_id = attempt.id,
+LATERAL (VALUES
+    (answered.dispatch > attempt.dispatches,
+     format('answer to dispatch %s, only %s committed', answered.dispatch, attempt.dispatches)),
+    (answered.inquiry > attempt.inquiries,
+     format('answer to inquiry %s, only %s committed', answered.inquiry, attempt.inquiries)),
+    (attempt.dispatches <> coalesce(committed.dispatched, 0),
+     format('%s dispatches, %s transitions to DISPATCHED', attempt.dispatches, coalesce(committed.dispatched, 0)))
+) AS rules (is_broken, broken)
+WHERE is_broken
+"""
+
+_ANSWERED_ONCE: Final = """
+SELECT format('att_%s: %s answers to %s %s', replace(attempt_id::text, '-', ''), count(*), kind, number)
+FROM payments_providercall WHERE kind <> 'NOTIFICATION'
+GROUP BY attempt_id, kind, number HAVING count(*) > 1
+"""
+
+_PROVIDER_KEYS: Final = """
+SELECT format('att_%s: its provider key %s was not derived from it', replace(id::text, '-', ''), provider_key)
+FROM payments_attempt
+WHERE provider_key NOT IN ('po-' || replace(id::text, '-', ''), replace(id::text, '-', ''))
+"""
+
+_OPEN: Final = "('PREPARED', 'DISPATCHED', 'PENDING', 'ACTION_REQUIRED', 'UNKNOWN')"
+
+_ONE_OPEN_ATTEMPT: Final = f"""
+SELECT format('pay_%s: %s open attempts (%s)', replace(payment_id::text, '-', ''), count(*),
+              string_agg(format('att_%s', replace(id::text, '-', '')), ', ' ORDER BY id))
+FROM payments_attempt WHERE state IN {_OPEN} AND operation <> 'REFUND'
+GROUP BY payment_id HAVING count(*) > 1
+UNION ALL
+SELECT format('ref_%s: %s open attempts', replace(refund_id::text, '-', ''), count(*))
+FROM payments_attempt WHERE state IN {_OPEN} AND operation = 'REFUND'
+GROUP BY refund_id HAVING count(*) > 1
+"""  # noqa: S608 - from the line above
+
+_ONE_SUCCESS: Final = """
+SELECT format('%s_%s: %s attempts succeeded', prefix, replace(id::text, '-', ''), count(*))
+FROM (
+    SELECT 'pay' AS prefix, payment_id AS id FROM payments_attempt
+    WHERE state = 'SUCCEEDED' AND operation = 'AUTHORIZE'
+    UNION ALL SELECT 'cap', capture_id FROM payments_attempt WHERE state = 'SUCCEEDED' AND operation = 'CAPTURE'
+    UNION ALL SELECT 'ref', refund_id FROM payments_attempt WHERE state = 'SUCCEEDED' AND operation = 'REFUND'
+) AS done
+GROUP BY prefix, id HAVING count(*) > 1
+"""
+
+# Whatever is open must have a moment at which a worker takes it on, whatever has ended must have none.
+_NOTHING_STUCK: Final = f"""
+SELECT format('att_%s: is %s and nothing will ever take it on', replace(id::text, '-', ''), state)
+FROM payments_attempt WHERE state IN {_OPEN} AND next_action_at IS NULL
+UNION ALL
+SELECT format('att_%s: is %s and still due at %s', replace(id::text, '-', ''), state, next_action_at)
+FROM payments_attempt WHERE state NOT IN {_OPEN} AND (next_action_at IS NOT NULL OR lease_expires_at IS NOT NULL)
+UNION ALL
+SELECT format('pay_%s: is %s and has no open attempt', replace(payment.id::text, '-', ''), payment.state)
+FROM payments_payment payment
+WHERE payment.state IN ('CREATED', 'PROCESSING', 'REQUIRES_ACTION', 'UNKNOWN_OUTCOME')
+  AND NOT EXISTS (SELECT FROM payments_attempt a WHERE a.payment_id = payment.id AND a.state IN {_OPEN}
+                  AND a.operation <> 'REFUND')
+UNION ALL
+SELECT format('ref_%s: is %s and has no open attempt', replace(refund.id::text, '-', ''), refund.state)
+FROM payments_refund refund
+WHERE refund.state IN ('APPROVED', 'DISPATCHED', 'PENDING', 'ACTION_REQUIRED', 'UNKNOWN')
+  AND NOT EXISTS (SELECT FROM payments_attempt a WHERE a.refund_id = refund.id AND a.state IN {_OPEN})
+"""  # noqa: S608 - from the line above
+
+# Workers and sweeps look every few seconds; an hour without one means that none runs, or none can take this on.
+_NONE_OVERDUE: Final = """
+SELECT format('att_%s: %s, due since %s%s', replace(id::text, '-', ''), state, next_action_at,
+              CASE WHEN lease_expires_at IS NULL THEN '' ELSE ', when the lease of a dead worker ended' END)
+FROM payments_attempt WHERE next_action_at < now() - interval '1 hour'
+"""
+
+STATEMENTS: Final = MappingProxyType(
+    {
+        "payments.accepted_whole": _ACCEPTED_WHOLE,
+        "payments.keys_have_resource": _KEYS_HAVE_RESOURCE,
+        "payments.requests_have_key": _REQUESTS_HAVE_KEY,
+        "payments.requests_have_attempt": _REQUESTS_HAVE_ATTEMPT,
+        "payments.sent_only_when_committed": _SENT_ONLY_WHEN_COMMITTED,
+        "payments.answered_once": _ANSWERED_ONCE,
+        "payments.provider_keys_derived": _PROVIDER_KEYS,
+        "payments.one_open_attempt": _ONE_OPEN_ATTEMPT,
+        "payments.one_success": _ONE_SUCCESS,
+        "payments.nothing_stuck": _NOTHING_STUCK,
+        "payments.none_overdue": _NONE_OVERDUE,
+    }
+)
