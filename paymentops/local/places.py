@@ -68,6 +68,28 @@ def local_secret(data_dir: Path, name: str, environment: str) -> str:
     return path.read_text().strip()
 
 
+def kept_secret(data_dir: Path, name: str) -> str:
+    """Return a secret that was kept in the data directory, or an empty string."""
+    try:
+        return (data_dir / "secrets" / name).read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def keep_secret(data_dir: Path, name: str, value: str) -> str:
+    """Keep a secret in the data directory, readable by its owner only (mode 0600), and return it.
+
+    It replaces what was kept under that name; a reader sees the old one or the new one.
+    """
+    path = data_dir / "secrets" / name
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = path.with_name(f"{name}.new")
+    with os.fdopen(os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+        file.write(value)
+    new.replace(path)
+    return value
+
+
 def short_name(data_dir: Path) -> str:
     """Return eight stable characters that tell one data directory from another."""
     return hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:8]

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paymentops.local import embedded
@@ -115,6 +115,12 @@ def sandbox(plan: Plan) -> Process:
         folder=plan.code_dir,
         stop_seconds=_STOP_SANDBOX,
     )
+
+
+def silent_sandbox(plan: Plan) -> Process:
+    """Return the sandbox provider as it runs before there is a web server: it sends no notifications."""
+    usual = sandbox(plan)
+    return replace(usual, environment={**usual.environment, "PAYMENTOPS_SANDBOX_WEBHOOK_URL": ""})
 
 
 def web(plan: Plan) -> Process:

@@ -1,5 +1,6 @@
 """The local system as one thing: taken into possession, started in order, kept running, stopped in order."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -86,11 +87,12 @@ class LocalSystem:
         self._record = record.Record(pid=os.getpid(), port=plan.port, sandbox_port=plan.sandbox_port)
         self._record_mutex = threading.Lock()
 
-    def start(self, *, broker_options: dict[str, Any]) -> None:
+    def start(self, *, broker_options: dict[str, Any], before_serving: Callable[[], None] | None = None) -> None:
         """Start everything in order and return when ``/readyz`` answers 200.
 
         Args:
             broker_options: of the broker made of files; empty when another broker is used.
+            before_serving: called with the database and a silent sandbox provider running, and nothing else.
 
         Raises:
             SystemRefused: the database cannot be prepared or reached, or the system does not become ready.
@@ -101,6 +103,8 @@ class LocalSystem:
         self._migrate()
         if broker_options:
             broker.empty(broker_options)
+        if before_serving is not None:
+            self._call_before_serving(before_serving)
         for process in (processes.web, processes.sandbox, processes.worker, processes.beat):
             self._run(process(self.plan))
         self._wait_until_ready()
@@ -147,6 +151,24 @@ class LocalSystem:
             each.close()
         connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it, its base class has not
 
+    def _call_before_serving(self, call: Callable[[], None]) -> None:
+        self._run(processes.silent_sandbox(self.plan))
+        try:
+            self._wait_for_sandbox()
+            call()
+        finally:
+            self._runners.pop("sandbox").stop()
+            connections.close_all()
+
+    def _wait_for_sandbox(self) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"{self.plan.sandbox_url}/healthz", timeout=5.0, trust_env=False)
+                return
+            time.sleep(0.05)
+        raise SystemRefused(f"The sandbox provider did not answer within {_READY_SECONDS:g} s.")
+
     def _run(self, process: Process) -> None:
         runner = Runner(process, self._guard, self.output.say, on_start=self._note)
         self._runners[process.name] = runner
@@ -176,7 +198,13 @@ class LocalSystem:
 
 
 @contextmanager
-def running(*, plan: Plan, output: Output, broker_options: dict[str, Any]) -> Iterator[LocalSystem]:
+def running(
+    *,
+    plan: Plan,
+    output: Output,
+    broker_options: dict[str, Any],
+    before_serving: Callable[[], None] | None = None,
+) -> Iterator[LocalSystem]:
     """Run the local system for the duration of a ``with`` block, from the main thread.
 
     Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt in the block; leaving it, in whatever way, stops everything
@@ -193,7 +221,7 @@ def running(*, plan: Plan, output: Output, broker_options: dict[str, Any]) -> It
         check_port_free(plan.sandbox_port, option="--sandbox-port")
         system = LocalSystem(plan=plan, output=output)
         try:
-            system.start(broker_options=broker_options)
+            system.start(broker_options=broker_options, before_serving=before_serving)
             yield system
         finally:
             _stop(system)
