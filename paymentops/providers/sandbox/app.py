@@ -9,7 +9,7 @@
 ``GET``/``POST /pay/{operation}``           the payer's page; ``?result=decline`` declines
 ``PUT /admin/faults``, ``GET``              the fault profile
 ``GET /admin/truth?after=&limit=``          every charge that really happened; ``DELETE`` forgets everything
-``GET /admin/events``                       every notification and how often it was delivered
+``GET /admin/events?after=``                every notification and how often it was delivered
 ==========================================  =======================================================================
 
 All but the payer's page and ``/healthz`` need ``Authorization: Bearer <key>``; money needs an ``Idempotency-Key``.
@@ -21,7 +21,7 @@ import hmac
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -212,7 +212,11 @@ class Sandbox:
 
     async def _payer_decides(self, request: Request) -> Response:
         approve = request.query_params.get("result", "approve") != "decline"
-        settled = self._truth.settle(request.path_params["operation_id"], approve=approve, now=datetime.now(UTC))
+        try:
+            now = wire.read_moment(request)
+        except Refused as refused:
+            return wire.refusal(refused)
+        settled = self._truth.settle(request.path_params["operation_id"], approve=approve, now=now)
         if settled is None:
             return HTMLResponse("<!doctype html><title>Sandbox</title><p>Nothing waits here.", status_code=404)
         self._courier.announce(settled)
@@ -244,8 +248,11 @@ class Sandbox:
         return JSONResponse({"charges": charges, "next": following})
 
     async def _show_events(self, request: Request) -> Response:
-        del request
-        return JSONResponse({"events": self._courier.events()})
+        try:
+            after = int(request.query_params.get("after", "0"))
+        except ValueError as error:
+            raise Refused(status=400, code="invalid_request", message="after is a number.") from error
+        return JSONResponse({"events": self._courier.events(after=after)})
 
     async def _forget(self, request: Request) -> Response:
         del request

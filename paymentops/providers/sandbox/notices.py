@@ -72,12 +72,12 @@ class Courier:
             )
         self._wake.set()
 
-    def events(self) -> list[dict[str, Any]]:
-        """Return all events with how often each was delivered, oldest first."""
+    def events(self, *, after: int = 0) -> list[dict[str, Any]]:
+        """Return all events after a sequence number with how often each was delivered, oldest first."""
         with self._truth.changing() as db:
-            rows = db.execute("SELECT * FROM events ORDER BY seq").fetchall()
+            rows = db.execute("SELECT * FROM events WHERE seq > ? ORDER BY seq", (after,)).fetchall()
         return [
-            {"notice": row["notice"], "delivered": row["delivered"], "tries": row["tries"], **json.loads(row["body"])}
+            {**{name: row[name] for name in ("seq", "notice", "delivered", "tries")}, **json.loads(row["body"])}
             for row in rows
         ]
 
