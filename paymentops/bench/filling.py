@@ -29,8 +29,8 @@ _CHUNK: Final = 20_000
 _AGE: Final = timedelta(days=60)
 
 _COLUMNS: Final = {
-    "idempotency_idempotencykey": "id, client_id, operation, key, fingerprint, fingerprint_version, field_digests,"
-    " contract_version, resource_type, resource_id, created_at, api_key_prefix, trace_id",
+    "idempotency_idempotencykey": "id, client_id, operation, key, fingerprint, request_digest, fingerprint_version,"
+    " field_digests, contract_version, resource_type, resource_id, created_at, api_key_prefix, trace_id",
     "payments_payment": "id, client_id, key_id, version, state, resume_state, currency, requested, authorized,"
     " captured, voided, reversed, refunded, refund_reserved, disputed, method, payment_token, reference,"
     " customer_reference, capture_mode, metadata, provider, policy_version, rollout_decision, failure_class,"
@@ -74,7 +74,7 @@ class _Filler:
         end = at + timedelta(hours=24)
         expiry = f"expiry:{ids.public(ids.Prefix.ATTEMPT, attempt_id)}"
         rows["idempotency_idempotencykey"].append(
-            (key_id, self.client_id, "payments.create", reference, fingerprint.digest, fingerprints.VERSION,
+            (key_id, self.client_id, "payments.create", reference, fingerprint.digest, fingerprint.digest, fingerprints.VERSION,
              Jsonb(dict(fingerprint.fields)), 1, "payment", payment_id, at, "po_fill", "")
         )  # fmt: skip
         rows["payments_payment"].append(

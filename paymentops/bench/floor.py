@@ -24,9 +24,9 @@ from paymentops.core import ids
 _FORK = multiprocessing.get_context("fork")
 
 _INSERTS: Final = (
-    """INSERT INTO idempotency_idempotencykey (id, client_id, operation, key, fingerprint, fingerprint_version,
-        field_digests, contract_version, resource_type, resource_id, created_at, api_key_prefix, trace_id)
-    VALUES (%(key_id)s, %(client)s, 'payments.create', %(key)s, %(fingerprint)s, 1, %(digests)s, 1, 'payment',
+    """INSERT INTO idempotency_idempotencykey (id, client_id, operation, key, fingerprint, request_digest,
+        fingerprint_version, field_digests, contract_version, resource_type, resource_id, created_at, api_key_prefix, trace_id)
+    VALUES (%(key_id)s, %(client)s, 'payments.create', %(key)s, %(fingerprint)s, %(fingerprint)s, 1, %(digests)s, 1, 'payment',
         %(payment_id)s, %(now)s, 'po_floor', '')""",
     """INSERT INTO payments_payment (id, client_id, key_id, version, state, resume_state, currency, requested,
         authorized, captured, voided, reversed, refunded, refund_reserved, disputed, method, payment_token, reference,

@@ -27,8 +27,11 @@ class IdempotencyKey(models.Model):
     """The first accepted use of a key. It commits with what it made, or not at all.
 
     ``fingerprint`` is the SHA-256 of the canonical command, ``field_digests`` one short digest per business field, so
-    that a refusal can name the fields that differ without storing their values twice. The acceptance body is computed
-    from columns of the resource that never change and from ``contract_version``; nothing has to be kept to replay it.
+    that a refusal can name the fields that differ without storing their values twice. ``request_digest`` is the SHA-256
+    of the request's raw bytes: a retry that is equal to the byte needs no reading; it is empty for items of a batch.
+
+    The acceptance body is computed from columns of the resource that never change and from ``contract_version``, so
+    nothing has to be kept to replay it.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -36,6 +39,7 @@ class IdempotencyKey(models.Model):
     operation = models.CharField(max_length=20, choices=Operation.choices)
     key = models.CharField(max_length=255)
     fingerprint = models.BinaryField(max_length=32)
+    request_digest = models.BinaryField(max_length=32, default=b"")
     fingerprint_version = models.PositiveSmallIntegerField()
     field_digests = models.JSONField()
     contract_version = models.PositiveSmallIntegerField()

@@ -13,7 +13,8 @@ from typing import Final
 from celery import current_app
 
 TASK: Final = "payments.dispatch_due"
-_LEAST_GAP_SECONDS: Final = 0.02
+# The first ring goes out at once; those of a burst are gathered for this long.
+_LEAST_GAP_SECONDS: Final = 0.1
 # A bell that nobody heard in time is worthless: a sweep has been there since.
 _BELL_EXPIRES_SECONDS: Final = 5
 

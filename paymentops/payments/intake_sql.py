@@ -23,15 +23,16 @@ _ACCEPT: Final = """
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS g(
         key_id uuid, payment_id uuid, attempt_id uuid, transition_id uuid, event_id uuid,
-        key text, fingerprint text, field_digests jsonb,
+        key text, fingerprint text, request_digest text, field_digests jsonb,
         amount bigint, currency text, method text, payment_token text, reference text, customer_reference text,
         capture_mode text, metadata jsonb, provider text, provider_key text, rollout_decision jsonb, event_data jsonb)
 ), claimed AS (
     INSERT INTO idempotency_idempotencykey (
-        id, client_id, operation, key, fingerprint, fingerprint_version, field_digests, contract_version,
-        resource_type, resource_id, created_at, api_key_prefix, trace_id)
-    SELECT key_id, %(client)s, 'payments.create', key, decode(fingerprint, 'hex'), %(fingerprint_version)s,
-        field_digests, %(contract_version)s, 'payment', payment_id, %(now)s, %(api_key_prefix)s, %(trace_id)s
+        id, client_id, operation, key, fingerprint, request_digest, fingerprint_version, field_digests,
+        contract_version, resource_type, resource_id, created_at, api_key_prefix, trace_id)
+    SELECT key_id, %(client)s, 'payments.create', key, decode(fingerprint, 'hex'), decode(request_digest, 'hex'),
+        %(fingerprint_version)s, field_digests, %(contract_version)s, 'payment', payment_id, %(now)s,
+        %(api_key_prefix)s, %(trace_id)s
     FROM given ORDER BY key COLLATE "C"
     ON CONFLICT (key, operation, client_id) DO NOTHING
     RETURNING id
@@ -71,12 +72,33 @@ WITH given AS (
 SELECT id FROM claimed
 """
 
-_OWNERS: Final = """
-SELECT k.id, k.key, k.fingerprint, k.field_digests::text, p.id, p.requested, p.currency, p.method, p.provider,
+_OWNER_COLUMNS: Final = """
+    k.id AS key_id, k.key, k.fingerprint, k.field_digests::text, p.id AS payment_id, p.requested, p.currency, p.method, p.provider,
     p.reference, p.customer_reference, p.capture_mode, p.metadata::text, p.created_at
+"""
+
+_OWNERS: Final = f"""
+SELECT {_OWNER_COLUMNS}
 FROM idempotency_idempotencykey k JOIN payments_payment p ON p.key_id = k.id
 WHERE k.key = ANY(%(keys)s) AND k.operation = 'payments.create' AND k.client_id = %(client)s
-"""
+"""  # noqa: S608 - only our own column list is put in
+
+# Finds the owner and notes the replay in one round trip; without an owner it writes nothing. The note does not wait
+# for the disk: losing the last few in a crash loses no money.
+_REPLAY: Final = f"""
+WITH quick AS (
+    SELECT set_config('synchronous_commit', 'off', true)
+), owner AS (
+    SELECT {_OWNER_COLUMNS}
+    FROM quick, idempotency_idempotencykey k JOIN payments_payment p ON p.key_id = k.id
+    WHERE k.key = %(key)s AND k.operation = 'payments.create' AND k.client_id = %(client)s
+        AND k.request_digest = %(request_digest)s
+), noted AS (
+    INSERT INTO idempotency_keyuse (id, key_id, at, outcome, api_key_prefix, trace_id)
+    SELECT %(id)s, owner.key_id, %(now)s, 'REPLAYED', %(api_key_prefix)s, %(trace_id)s FROM owner
+)
+SELECT * FROM owner
+"""  # noqa: S608 - only our own column list is put in
 
 # Positions in the answer of ``_OWNERS`` that need reading.
 _FINGERPRINT, _FIELD_DIGESTS, _METADATA = 2, 3, 12
@@ -151,6 +173,28 @@ def accept(*, intake: Intake, rows: Sequence[dict[str, Any]]) -> set[UUID]:
             prepare=True,
         )
         return {row[0] for row in cursor.fetchall()}
+
+
+def replay(
+    *, client_id: UUID, key: str, request_digest: bytes, use_id: UUID, api_key_prefix: str, now: datetime, trace_id: str
+) -> Owner | None:
+    """Return the owner of a key whose first request had these very bytes, noting the replay; ``None`` for any other."""
+    with _cursor() as cursor:
+        cursor.execute(
+            _REPLAY,
+            {
+                "key": key,
+                "client": client_id,
+                "request_digest": request_digest,
+                "id": use_id,
+                "now": now,
+                "api_key_prefix": api_key_prefix,
+                "trace_id": trace_id,
+            },
+            prepare=True,
+        )
+        row = cursor.fetchone()
+        return _owner(row) if row else None
 
 
 def owners(*, client_id: UUID, keys: Sequence[str]) -> dict[str, Owner]:

@@ -37,6 +37,11 @@ def idempotency_key(request: Request) -> str:
     return keys.parse(request.META.get("HTTP_IDEMPOTENCY_KEY"))
 
 
+def raw_body(request: Request) -> bytes:
+    """Return the body's bytes; they stay readable for the parser."""
+    return bytes(request._request.body)  # noqa: SLF001 - the framework's request hides the bytes once it has read them
+
+
 def accepted(result: Accepted, *, location: str) -> HttpResponse:
     """Answer with the acceptance body, byte for byte the same for every replay."""
     response = _json(result.body, status=result.status)

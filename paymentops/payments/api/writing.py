@@ -1,6 +1,7 @@
 """The doors through which money is asked to move. Each parses, calls one operation and translates the answer."""
 
 import json
+from hashlib import sha256
 from typing import Any, ClassVar, Final
 
 from django.http import HttpResponse
@@ -22,20 +23,22 @@ from paymentops.payments.operations import accepting, requesting
 from paymentops.payments.operations.accepting import Accepted, Keyed, Result
 
 MOST_PER_BATCH: Final = 1000
+# Validation keeps nothing on the serializer; making one copies every field, a tenth of a request's time.
+_CREATE: Final = CreatePaymentBody()
+_BATCH_ITEM: Final = BatchItemBody()
 
 
 def create_payment(request: Request) -> HttpResponse:
     """Accept one payment."""
     key = answers.idempotency_key(request)
-    body = CreatePaymentBody(data=request.data)
-    body.is_valid(raise_exception=True)
-    result = accepting.create_payment(
-        requester=answers.requester(request),
-        key=key,
-        command=CreatePaymentBody.command(body.validated_data),
-        now=clock.now(),
-    )
-    doorbell.ring()
+    requester, now = answers.requester(request), clock.now()
+    digest = sha256(answers.raw_body(request)).digest()
+    result = accepting.replay_payment(requester=requester, key=key, request_digest=digest, now=now)
+    if result is None:
+        command = CreatePaymentBody.command(_CREATE.run_validation(request.data))
+        item = Keyed(key=key, command=command, request_digest=digest)
+        result = accepting.create_payment(requester=requester, item=item, now=now)
+        doorbell.ring()
     return answers.accepted_payment(result, request=request)
 
 
@@ -141,15 +144,14 @@ def _batch_items(data: Any) -> list[Any]:
 
 
 def _read_item(item: Any) -> Keyed | ApplicationError:
-    body = BatchItemBody(data=item)
     try:
-        body.is_valid(raise_exception=True)
-        key = keys.parse(body.validated_data["idempotency_key"])
+        values = _BATCH_ITEM.run_validation(item)
+        key = keys.parse(values["idempotency_key"])
     except serializers.ValidationError as error:
         return invalid_input(error)
     except ApplicationError as error:
         return error
-    return Keyed(key=key, command=CreatePaymentBody.command(body.validated_data))
+    return Keyed(key=key, command=CreatePaymentBody.command(values))
 
 
 def _item_result(result: Result) -> bytes:

@@ -1,6 +1,6 @@
 """Accepting payments exactly once: claim the key and write all that a payment is, in one statement and one commit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from paymentops.payments.bodies import AcceptedPayment
 from paymentops.payments.commands import CreatePayment
 from paymentops.payments.intake_sql import Intake, Owner
 from paymentops.providers import contract, registry
+from paymentops.providers.contract import Capabilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Keyed:
 
     key: str
     command: CreatePayment
+    request_digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,30 @@ class _Offer:
     fingerprint: Fingerprint
     payment: AcceptedPayment
     key_id: UUID
+    provider_key_length: int
 
 
 type Result = Accepted | ApplicationError
 
 
-def create_payment(*, requester: Requester, key: str, command: CreatePayment, now: datetime) -> Accepted:
+def replay_payment(*, requester: Requester, key: str, request_digest: bytes, now: datetime) -> Accepted | None:
+    """Answer a retry whose bytes are those of the first request; ``None`` for everything that needs reading first.
+
+    ``request_digest`` is the SHA-256 of the raw body. Most retries are sent by a library that kept the bytes.
+    """
+    owner = intake_sql.replay(
+        client_id=requester.client_id,
+        key=key,
+        request_digest=request_digest,
+        use_id=ids.new(now),
+        api_key_prefix=requester.api_key_prefix,
+        now=now,
+        trace_id=tracing.current_trace_id(),
+    )
+    return _replayed(owner) if owner else None
+
+
+def create_payment(*, requester: Requester, item: Keyed, now: datetime) -> Accepted:
     """Accept one payment, or answer a retry with the first result.
 
     Commits key, payment, attempt, transition and event together; rings no bell and calls no provider.
@@ -74,7 +94,7 @@ def create_payment(*, requester: Requester, key: str, command: CreatePayment, no
         KeyInFlight: the first request with this key is still being executed.
         NoRoute: no provider can take it; the key stays free.
     """
-    [result] = create_payments(requester=requester, items=[Keyed(key=key, command=command)], now=now)
+    [result] = create_payments(requester=requester, items=[item], now=now)
     if isinstance(result, ApplicationError):
         raise result
     return result
@@ -88,7 +108,8 @@ def create_payments(*, requester: Requester, items: Sequence[Keyed], now: dateti
     Raises:
         KeyInFlight: another request holds one of the keys; nothing was accepted and all may be sent again.
     """
-    offers = [_offer(item, now) for item in items]
+    providers = registry.capabilities()
+    offers = [_offer(item, providers, now) for item in items]
     firsts = _first_per_key(offers)
     with idempotency.refusing_twins():
         won = intake_sql.accept(intake=_intake(requester, now), rows=[_row(offer) for offer in firsts.values()])
@@ -105,14 +126,14 @@ def create_payments(*, requester: Requester, items: Sequence[Keyed], now: dateti
     return results
 
 
-def _offer(item: Keyed, now: datetime) -> _Offer | ApplicationError:
+def _offer(item: Keyed, providers: Mapping[str, Capabilities], now: datetime) -> _Offer | ApplicationError:
     command = item.command
     try:
         route = routing.choose(
             wanted=command.provider,
             method=command.method,
             preferred=settings.DEFAULT_PROVIDER,
-            providers=registry.capabilities(),
+            providers=providers,
         )
     except routing.NoRoute as error:
         return error
@@ -128,7 +149,8 @@ def _offer(item: Keyed, now: datetime) -> _Offer | ApplicationError:
         metadata=command.metadata,
         created_at=now,
     )
-    return _Offer(item, fingerprints.of(command.business_fields()), payment, ids.new(now))
+    key_length = providers[route.provider].key_length
+    return _Offer(item, fingerprints.of(command.business_fields()), payment, ids.new(now), key_length)
 
 
 def _first_per_key(offers: Sequence[_Offer | ApplicationError]) -> dict[str, _Offer]:
@@ -162,7 +184,6 @@ def _intake(requester: Requester, now: datetime) -> Intake:
 def _row(offer: _Offer) -> dict[str, Any]:
     payment, command = offer.payment, offer.keyed.command
     attempt_id = ids.new(payment.created_at)
-    limit = registry.capabilities()[payment.provider].key_length
     return {
         "key_id": str(offer.key_id),
         "payment_id": str(payment.id),
@@ -171,6 +192,7 @@ def _row(offer: _Offer) -> dict[str, Any]:
         "event_id": str(ids.new(payment.created_at)),
         "key": offer.keyed.key,
         "fingerprint": offer.fingerprint.digest.hex(),
+        "request_digest": offer.keyed.request_digest.hex(),
         "field_digests": offer.fingerprint.fields,
         "amount": payment.requested,
         "currency": payment.currency,
@@ -181,7 +203,7 @@ def _row(offer: _Offer) -> dict[str, Any]:
         "capture_mode": payment.capture_mode,
         "metadata": payment.metadata,
         "provider": payment.provider,
-        "provider_key": contract.provider_key(attempt_id, limit=limit),
+        "provider_key": contract.provider_key(attempt_id, limit=offer.provider_key_length),
         "rollout_decision": {},
         "event_data": event_data.created(
             public_id=ids.public(ids.Prefix.PAYMENT, payment.id),
@@ -208,11 +230,11 @@ def _result(offer: _Offer | ApplicationError, won: set[UUID], owners: dict[str, 
             fields=offer.fingerprint.differing_fields(owner.field_digests),
             resource=ids.public(ids.Prefix.PAYMENT, owner.payment_id),
         )
-    return Accepted(resource_id=owner.payment_id, body=_accepted_before(owner).body(), replayed=True)
+    return _replayed(owner)
 
 
-def _accepted_before(owner: Owner) -> AcceptedPayment:
-    return AcceptedPayment(
+def _replayed(owner: Owner) -> Accepted:
+    payment = AcceptedPayment(
         id=owner.payment_id,
         requested=owner.requested,
         currency=owner.currency,
@@ -224,6 +246,7 @@ def _accepted_before(owner: Owner) -> AcceptedPayment:
         metadata=owner.metadata,
         created_at=owner.created_at,
     )
+    return Accepted(resource_id=owner.payment_id, body=payment.body(), replayed=True)
 
 
 def _note_later_uses(
