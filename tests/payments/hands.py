@@ -14,7 +14,7 @@ from paymentops.core.money import Money
 from paymentops.payments.commands import CancelPayment, CapturePayment, CreatePayment, RefundPayment
 from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, ProviderCall, Refund
 from paymentops.payments.operations import accepting, dispatching, outcomes, requesting
-from paymentops.payments.operations.accepting import Requester
+from paymentops.payments.operations.accepting import Keyed, Requester
 from paymentops.payments.operations.dispatching import Ask, Claim, Send
 from paymentops.payments.operations.outcomes import Answer, Recorded
 from paymentops.payments.states import CaptureMode
@@ -64,7 +64,7 @@ class Hands:
             }
         )
         accepted = accepting.create_payment(
-            requester=self.requester, key=self.key("payment"), command=command, now=self.now
+            requester=self.requester, item=Keyed(key=self.key("payment"), command=command), now=self.now
         )
         return Payment.objects.get(pk=accepted.resource_id)
 

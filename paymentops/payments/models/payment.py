@@ -231,12 +231,14 @@ class Payment(Versioned):
     @transition(field=state, source=[S.FAILED, S.EXPIRED, S.CANCELED], target=S.AUTHORIZED)
     def accept_late_authorization(self, *, amount: Money, expires_at: datetime) -> None:
         """Verified evidence says that the provider holds money after all."""
+        self._forget_failure()
         self.authorized += amount.minor
         self.expires_at = expires_at
 
     @transition(field=state, source=[S.FAILED, S.EXPIRED, S.CANCELED, S.VOIDED], target=S.CAPTURED)
     def accept_late_capture(self, *, amount: Money) -> None:
         """Verified evidence says that the provider took money after all."""
+        self._forget_failure()
         self.authorized = max(self.authorized, self.voided + self.captured + amount.minor)
         self.captured += amount.minor
 
@@ -254,6 +256,9 @@ class Payment(Versioned):
         """Turn a reserved amount into a refunded one."""
         self.refund_reserved -= self._own(amount)
         self.refunded += amount.minor
+
+    def _forget_failure(self) -> None:
+        self.failure_class = self.failure_code = self.failure_message = ""
 
     def _authorized(self, amount: Money) -> None:
         self.resume_state = ""

@@ -92,6 +92,17 @@ def refund_succeeded(payment: Payment, refund: Refund, *, occurred_at: datetime,
     )
 
 
+def refund_found(payment: Payment, refund: Refund, *, occurred_at: datetime, now: datetime) -> None:
+    """The refund happened although we believed it had not, so nothing was set aside for it any more."""
+    _post(
+        postings.refund_found(
+            refund_id=refund.id, sequence=refund.version, parties=_parties(payment), amount=refund.money
+        ),
+        occurred_at=occurred_at,
+        now=now,
+    )
+
+
 def refund_failed(payment: Payment, refund: Refund, *, occurred_at: datetime, now: datetime) -> None:
     """The amount set aside is the client's again."""
     _post(

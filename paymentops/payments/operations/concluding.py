@@ -39,38 +39,12 @@ def succeed(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cau
         case Operation.AUTHORIZE:
             _authorized(payment, outcome, cause, now)
         case Operation.CAPTURE:
-            _captured(payment, attempt, outcome, cause, now)
+            captured(payment, attempt, outcome, cause, now)
         case Operation.VOID:
-            _voided(payment, outcome, cause, now)
+            voided(payment, outcome, cause, now)
         case Operation.REFUND:
             _refunded(payment, attempt, outcome, cause, now)
-    _carry_out_noted_cancel(payment, now)
-
-
-def succeed_late(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cause, now: datetime) -> bool:
-    """Apply a yes that came after a no was believed; tell whether it could be applied.
-
-    Only an authorisation can be: its payment is FAILED, EXPIRED or CANCELED and takes the money as late evidence.
-    """
-    final = (PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELED)
-    if attempt.operation != Operation.AUTHORIZE or payment.state not in final:
-        return False
-    before = attempt.state
-    attempt.accept_late_success(provider_reference=outcome.provider_reference)
-    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
-    before = payment.state
-    if outcome.captured is not None:
-        payment.accept_late_capture(amount=outcome.captured)
-        books.late_capture(payment, outcome.captured, occurred_at=outcome.at, now=now)
-    else:
-        payment.accept_late_authorization(
-            amount=outcome.amount, expires_at=outcome.expires_at or default_hold(outcome.at)
-        )
-        books.authorized(payment, outcome.amount, occurred_at=outcome.at, now=now)
-    moving.save_payment_moved(
-        payment, before=before, cause=cause, occurred_at=outcome.at, now=now, extra={"late_evidence": True}
-    )
-    return True
+    carry_out_noted_cancel(payment, now)
 
 
 def decline(payment: Payment, attempt: Attempt, outcome: Declined, *, cause: Cause, now: datetime) -> None:
@@ -154,10 +128,11 @@ def _authorized(payment: Payment, outcome: Approved, cause: Cause, now: datetime
     moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
 
 
-def _captured(payment: Payment, attempt: Attempt, outcome: Approved, cause: Cause, now: datetime) -> None:
+def captured(payment: Payment, attempt: Attempt, outcome: Approved, cause: Cause, now: datetime) -> None:
+    """Carry a capture that succeeded into the payment and the ledger."""
     books.captured(payment, attempt, outcome.amount, occurred_at=outcome.at, now=now)
     before = payment.state
-    if payment.state == PaymentState.VOIDED:
+    if payment.state in (PaymentState.VOIDED, PaymentState.EXPIRED):
         payment.accept_late_capture(amount=outcome.amount)
     elif outcome.amount.minor == payment.uncaptured:
         payment.capture_rest(amount=outcome.amount)
@@ -166,7 +141,8 @@ def _captured(payment: Payment, attempt: Attempt, outcome: Approved, cause: Caus
     moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
 
 
-def _voided(payment: Payment, outcome: Approved, cause: Cause, now: datetime) -> None:
+def voided(payment: Payment, outcome: Approved, cause: Cause, now: datetime) -> None:
+    """Carry a void that succeeded into the payment and the ledger."""
     books.released(payment, cause="voided", occurred_at=outcome.at, now=now)
     before = payment.state
     if payment.captured:
@@ -210,10 +186,10 @@ def _moved_nothing(
             else:
                 payment.resume_authorized()
             moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=occurred_at, now=now)
-    _carry_out_noted_cancel(payment, now)
+    carry_out_noted_cancel(payment, now)
 
 
-def _carry_out_noted_cancel(payment: Payment, now: datetime) -> None:
+def carry_out_noted_cancel(payment: Payment, now: datetime) -> None:
     """Release what is held if a cancel came while the outcome was open; it is tried once."""
     holds = payment.state in (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED)
     if not holds or payment.cancel_requested_at is None:

@@ -14,7 +14,7 @@ from django.db import transaction
 from paymentops.core import ids, tracing
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment, ProviderCall
-from paymentops.payments.operations import concluding, moving, withdrawing
+from paymentops.payments.operations import concluding, late_evidence, moving, withdrawing
 from paymentops.payments.retry import NotFoundVerdict
 from paymentops.payments.states import AttemptState
 from paymentops.providers import registry
@@ -107,7 +107,7 @@ def _apply(
         case Approved() if in_doubt:
             concluding.succeed(payment, attempt, outcome, cause=cause, now=now)
         case Approved() if attempt.has_failed:
-            return Recorded(applied=concluding.succeed_late(payment, attempt, outcome, cause=cause, now=now))
+            return Recorded(applied=late_evidence.apply(payment, attempt, outcome, cause=cause, now=now))
         case Declined() if in_doubt:
             concluding.decline(payment, attempt, outcome, cause=cause, now=now)
         case ActionRequired() if in_doubt and holds_fence:

@@ -11,7 +11,7 @@ from paymentops.payments.operations import dispatching, outcomes
 from paymentops.payments.operations.dispatching import Ask, Claim, Send
 from paymentops.payments.operations.outcomes import Answer, Recorded
 from paymentops.providers import registry
-from paymentops.providers.contract import InquiryOutcome, Operation, Outcome, Provider
+from paymentops.providers.contract import InquiryOutcome, NotSent, Operation, Outcome, Provider, RetryClass
 
 type Clock = Callable[[], datetime]
 
@@ -49,7 +49,7 @@ def carry_out(*, claim: Claim, clock: Clock) -> None:
 
 def _send(step: Send, clock: Clock) -> Recorded:
     started_at = clock()
-    outcome = _call(registry.get(step.provider), step)
+    outcome = _call(registry.get(step.provider), step) if started_at < step.instruction.deadline else _too_late(step)
     _log.info(
         "%s %s of %s: %s",
         step.provider,
@@ -88,6 +88,11 @@ def _ask(step: Ask, clock: Clock) -> Recorded:
         ),
         now=clock(),
     )
+
+
+def _too_late(step: Send) -> NotSent:
+    """Refuse to send after the deadline: this worker slept, and another may have taken the attempt over."""
+    return NotSent(reason="deadline_passed", retry_class=RetryClass.NOT_SENT, at=step.instruction.deadline)
 
 
 def _call(provider: Provider, step: Send) -> Outcome:

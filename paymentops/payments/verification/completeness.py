@@ -145,6 +145,14 @@ SELECT format('att_%s: %s, due since %s%s', replace(id::text, '-', ''), state, n
 FROM payments_attempt WHERE next_action_at < now() - interval '1 hour'
 """
 
+# A provider did what we believe did not happen, and the payment had no room for it: a person must resolve it.
+_NO_EFFECT_IGNORED: Final = """
+SELECT format('att_%s: is %s, yet %s %s of %s says that it happened', replace(attempt.id::text, '-', ''),
+              attempt.state, lower(call.kind), call.number, attempt.provider)
+FROM payments_providercall call JOIN payments_attempt attempt ON attempt.id = call.attempt_id
+WHERE call.outcome = 'Approved' AND NOT call.applied AND attempt.state NOT IN ('SUCCEEDED', 'REVERSED')
+"""
+
 STATEMENTS: Final = MappingProxyType(
     {
         "payments.accepted_whole": _ACCEPTED_WHOLE,
@@ -156,6 +164,7 @@ STATEMENTS: Final = MappingProxyType(
         "payments.provider_keys_derived": _PROVIDER_KEYS,
         "payments.one_open_attempt": _ONE_OPEN_ATTEMPT,
         "payments.one_success": _ONE_SUCCESS,
+        "payments.no_effect_ignored": _NO_EFFECT_IGNORED,
         "payments.nothing_stuck": _NOTHING_STUCK,
         "payments.none_overdue": _NONE_OVERDUE,
     }

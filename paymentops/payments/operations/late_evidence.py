@@ -1,0 +1,83 @@
+"""A yes that came after a no was believed (SEMANTICS section 2, late evidence). Payment and attempt are locked.
+
+Evidence is applied wherever the payment has room for it. What it has no room for is kept as a call that was not
+applied, which verification names until somebody resolves it.
+"""
+
+from datetime import datetime
+
+from paymentops.payments.models import Attempt, Cause, Payment
+from paymentops.payments.models.payment import default_hold
+from paymentops.payments.operations import books, concluding, moving
+from paymentops.payments.states import PaymentState, RefundState
+from paymentops.providers.contract import Approved, Operation
+
+_HOLDS = (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED)
+
+
+def apply(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cause, now: datetime) -> bool:
+    """Apply a late yes; tell whether there was room for it."""
+    match attempt.operation:
+        case Operation.AUTHORIZE if payment.state in (
+            PaymentState.FAILED,
+            PaymentState.EXPIRED,
+            PaymentState.CANCELED,
+        ):
+            _succeed(attempt, outcome, cause, now)
+            _authorized(payment, outcome, cause, now)
+        case Operation.CAPTURE if _can_capture(payment, outcome):
+            _succeed(attempt, outcome, cause, now)
+            concluding.captured(payment, attempt, outcome, cause, now)
+        case Operation.VOID if payment.state in _HOLDS and not _busy(payment):
+            _succeed(attempt, outcome, cause, now)
+            concluding.voided(payment, outcome, cause, now)
+        case Operation.REFUND if payment.refundable >= attempt.amount:
+            _succeed(attempt, outcome, cause, now)
+            _refunded(payment, attempt, outcome, cause, now)
+        case _:
+            return False
+    concluding.carry_out_noted_cancel(payment, now)
+    return True
+
+
+def _can_capture(payment: Payment, outcome: Approved) -> bool:
+    if payment.state in _HOLDS:
+        return outcome.amount.minor <= payment.uncaptured and not _busy(payment)
+    return payment.state in (PaymentState.VOIDED, PaymentState.EXPIRED)
+
+
+def _busy(payment: Payment) -> bool:
+    """Tell whether another operation is on its way, which counts on what is held."""
+    return payment.attempts.open().exclude(operation=Operation.REFUND).exists()
+
+
+def _succeed(attempt: Attempt, outcome: Approved, cause: Cause, now: datetime) -> None:
+    before = attempt.state
+    attempt.accept_late_success(provider_reference=outcome.provider_reference)
+    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
+
+
+def _authorized(payment: Payment, outcome: Approved, cause: Cause, now: datetime) -> None:
+    before = payment.state
+    if outcome.captured is not None:
+        payment.accept_late_capture(amount=outcome.captured)
+        books.late_capture(payment, outcome.captured, occurred_at=outcome.at, now=now)
+    else:
+        payment.accept_late_authorization(
+            amount=outcome.amount, expires_at=outcome.expires_at or default_hold(outcome.at)
+        )
+        books.authorized(payment, outcome.amount, occurred_at=outcome.at, now=now)
+    moving.save_payment_moved(
+        payment, before=before, cause=cause, occurred_at=outcome.at, now=now, extra={"late_evidence": True}
+    )
+
+
+def _refunded(payment: Payment, attempt: Attempt, outcome: Approved, cause: Cause, now: datetime) -> None:
+    refund = attempt.refund
+    assert refund is not None  # noqa: S101 - a constraint of the table says so
+    before = RefundState(refund.state)
+    refund.accept_late_success()
+    payment.refunded += refund.amount
+    moving.save_payment_changed(payment, now=now)
+    moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    books.refund_found(payment, refund, occurred_at=outcome.at, now=now)
