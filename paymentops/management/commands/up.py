@@ -1,6 +1,7 @@
 """``manage.py up``: the whole local system in one terminal."""
 
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +43,26 @@ class Command(BaseCommand):
         plan = make_plan(port=options["port"], sandbox_port=options["sandbox_port"], web_workers=options["workers"])
         try:
             with system.running(
-                plan=plan, output=output, broker_options=settings.CELERY_BROKER_TRANSPORT_OPTIONS
+                plan=plan,
+                output=output,
+                broker_options=settings.CELERY_BROKER_TRANSPORT_OPTIONS,
+                before_serving=self.preparation(plan, output),
             ) as running:
-                output.table(what_runs_where(plan))
-                output.line(f"ready {plan.url}")
+                self.announce(plan, output)
                 running.wait()
         except ApplicationError as error:
             raise CommandError(error.detail) from error
         except KeyboardInterrupt:
             return
+
+    def preparation(self, plan: Plan, output: Output) -> Callable[[], None] | None:  # noqa: ARG002 - for subclasses
+        """Return what is to be done with the database and the provider running, before anything is served."""
+        return None
+
+    def announce(self, plan: Plan, output: Output) -> None:
+        """Say that the system is ready, and what runs where."""
+        output.table(what_runs_where(plan))
+        output.line(f"ready {plan.url}")
 
 
 def make_plan(*, port: int | None, sandbox_port: int | None, web_workers: int) -> Plan:
