@@ -29,10 +29,10 @@ ALLOWED_HOSTS = env.list("PAYMENTOPS_ALLOWED_HOSTS", ["127.0.0.1", "localhost", 
 CSRF_TRUSTED_ORIGINS = env.list("PAYMENTOPS_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "paymentops.console",
-    "django.contrib.admin",
+    "paymentops.console.apps.ConsoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -53,15 +53,16 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "paymentops.core.api.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "paymentops.core.pages.StaticFiles",
+    "paymentops.core.pages.ContentSecurityPolicy",
+    "paymentops.core.pages.Sessions",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "paymentops.core.pages.Csrf",
+    "paymentops.core.pages.Authentication",
+    "paymentops.core.pages.Messages",
+    "paymentops.core.pages.FrameOptions",
 ]
 
 ROOT_URLCONF = "paymentops.urls"
@@ -260,8 +261,29 @@ CSRF_COOKIE_NAME = f"paymentops_csrf_{places.short_name(DATA_DIR)}"
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "PaymentOps",
     "SITE_HEADER": "PaymentOps",
+    "SITE_SYMBOL": "account_balance_wallet",
     "SITE_URL": "/console/",
     "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "paymentops.console.navigation.environment",
+    "STYLES": ["paymentops.console.navigation.stylesheet"],
+    "SIDEBAR": {"navigation": "paymentops.console.navigation.groups"},
+    # Calm blue instead of Unfold's purple; states and warnings keep the strong colours for themselves.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .214 259.815)",
+            "600": "oklch(54.6% .245 262.881)",
+            "700": "oklch(48.8% .243 264.376)",
+            "800": "oklch(42.4% .199 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        },
+    },
 }
 
 # --- Telemetry ------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ triggers, pipelined with their commit, from two processes of eight psycopg conne
 import json
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -87,13 +87,15 @@ def _child(  # noqa: PLR0917 - the arguments of a process go by position
         rows = [[_row(client_id, due) for _ in range(share)] for _ in opened]
         barrier.wait()
         with ThreadPoolExecutor(connections) as pool:
-            work = pool.map(lambda pair: list(_lane(*pair)), zip(opened, rows, strict=True))
+            work = pool.map(_lane, opened, rows)
             results.put(list(chain.from_iterable(work)))
     except psycopg.Error as error:
         results.put(f"{type(error).__name__}: {error}")
 
 
-def _lane(connection: psycopg.Connection, rows: Sequence[dict[str, Any]]) -> Iterator[float]:
+def _lane(connection: psycopg.Connection, rows: Sequence[dict[str, Any]]) -> list[float]:
+    """Write one connection's payments one after the other; return the seconds each took."""
+    latencies = []
     with connection.pipeline() as pipeline, connection.cursor() as cursor:
         for row in rows:
             started = time.perf_counter()
@@ -101,7 +103,8 @@ def _lane(connection: psycopg.Connection, rows: Sequence[dict[str, Any]]) -> Ite
                 for insert in _INSERTS:
                     cursor.execute(insert, row)
             pipeline.sync()
-            yield time.perf_counter() - started
+            latencies.append(time.perf_counter() - started)
+    return latencies
 
 
 def _row(client_id: UUID, due: datetime) -> dict[str, Any]:

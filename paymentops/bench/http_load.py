@@ -6,9 +6,10 @@ A comfortable HTTP client would take more of the two shared cores than the serve
 import multiprocessing
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from urllib.parse import urlsplit
 
@@ -90,13 +91,15 @@ def _child(load: Load, lanes: Sequence[Sequence[Request]], barrier: object, resu
     barrier.wait()  # type: ignore[attr-defined]
     try:
         with ThreadPoolExecutor(len(lanes)) as pool:
-            work = pool.map(lambda pair: list(_lane(*pair, load.expected_status)), zip(sockets, lanes, strict=True))
+            work = pool.map(partial(_lane, expected_status=load.expected_status), sockets, lanes)
             results.put(list(chain.from_iterable(work)))  # type: ignore[attr-defined]
     except (UnexpectedAnswer, OSError) as error:
         results.put(f"{type(error).__name__}: {error}")  # type: ignore[attr-defined]
 
 
-def _lane(connection: socket.socket, requests: Sequence[Request], expected_status: int) -> Iterator[float]:
+def _lane(connection: socket.socket, requests: Sequence[Request], *, expected_status: int) -> list[float]:
+    """Send one connection's requests one after the other; return the seconds each took."""
+    latencies = []
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for request in requests:
         started = time.perf_counter()
@@ -104,7 +107,8 @@ def _lane(connection: socket.socket, requests: Sequence[Request], expected_statu
         status, body = _answer(connection)
         if status != expected_status:
             raise UnexpectedAnswer(f"expected {expected_status}, got {status}: {body[:300]!r}")
-        yield time.perf_counter() - started
+        latencies.append(time.perf_counter() - started)
+    return latencies
 
 
 def _answer(connection: socket.socket) -> tuple[int, bytes]:

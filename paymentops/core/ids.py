@@ -44,6 +44,11 @@ def new(now: datetime) -> UUID:
     return UUID(int=value)
 
 
+def first_at(moment: datetime) -> UUID:
+    """Return the smallest UUIDv7 of a moment's millisecond: ids made earlier sort before it, later ones behind."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
 def public(prefix: Prefix, value: UUID) -> str:
     """Write ``value`` the way people and services see it."""
     return f"{prefix}_{value.hex}"

@@ -6,10 +6,10 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from paymentops.access.models import Scope
 from paymentops.core import ids
+from paymentops.core.json_view import JsonView
 from paymentops.payments import bodies, queries
 from paymentops.payments.api import answers, documentation, writing
 from paymentops.payments.api.serializers import PaymentFilters
@@ -24,7 +24,7 @@ class NewestFirst(CursorPagination):
     page_size_query_param = "limit"
 
 
-class PaymentsView(APIView):
+class PaymentsView(JsonView):
     """All payments of the calling client."""
 
     required_scopes: ClassVar = {"GET": Scope.PAYMENTS_READ, "POST": Scope.PAYMENTS_WRITE}
@@ -52,7 +52,7 @@ class PaymentsView(APIView):
         return writing.create_payment(request)
 
 
-class PaymentView(APIView):
+class PaymentView(JsonView):
     """One payment."""
 
     required_scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
@@ -72,7 +72,7 @@ class PaymentView(APIView):
         )
 
 
-class CaptureView(APIView):
+class CaptureView(JsonView):
     """One capture."""
 
     required_scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
@@ -86,7 +86,7 @@ class CaptureView(APIView):
         return answers.representation(bodies.capture(row, latest=latest))
 
 
-class RefundView(APIView):
+class RefundView(JsonView):
     """One refund."""
 
     required_scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}

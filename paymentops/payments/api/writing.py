@@ -8,12 +8,12 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from paymentops.access.models import Scope
 from paymentops.core import clock, ids
 from paymentops.core.api import invalid_input
 from paymentops.core.errors import ApplicationError, InvalidInput
+from paymentops.core.json_view import JsonView
 from paymentops.idempotency import keys
 from paymentops.payments import doorbell
 from paymentops.payments.api import answers, documentation
@@ -42,7 +42,7 @@ def create_payment(request: Request) -> HttpResponse:
     return answers.accepted_payment(result, request=request)
 
 
-class BatchView(APIView):
+class BatchView(JsonView):
     """Up to 1,000 payments in one request."""
 
     required_scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
@@ -63,7 +63,7 @@ class BatchView(APIView):
         )
 
 
-class CapturesView(APIView):
+class CapturesView(JsonView):
     """Captures of one payment."""
 
     required_scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
@@ -85,7 +85,7 @@ class CapturesView(APIView):
         )
 
 
-class CancelView(APIView):
+class CancelView(JsonView):
     """Cancellation of one payment."""
 
     required_scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
@@ -105,7 +105,7 @@ class CancelView(APIView):
         return answers.accepted(result, location=f"/api/v1/payments/{payment_id}")
 
 
-class RefundsView(APIView):
+class RefundsView(JsonView):
     """Refunds of one payment."""
 
     required_scopes: ClassVar = {"POST": Scope.REFUNDS_WRITE}
