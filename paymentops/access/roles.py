@@ -54,7 +54,15 @@ FINANCE: Final = Role("Finance", frozenset({"access.view_pii"}))
 FINANCE_APPROVER: Final = Role("Finance approver", frozenset({"access.view_pii", "access.view_auditentry"}))
 ENGINEER: Final = Role(
     "Engineer",
-    frozenset({"access.view_pii", "access.view_apiclient", "access.view_apikey", "events.replay_deadletter"}),
+    frozenset(
+        {
+            "access.view_pii",
+            "access.view_apiclient",
+            "access.view_apikey",
+            "console.read_raw",
+            "events.replay_deadletter",
+        }
+    ),
 )
 ADMIN: Final = Role(
     "Admin",
@@ -65,6 +73,7 @@ ADMIN: Final = Role(
         "access.change_user",
         "access.revoke_apikey",
         "auth.view_group",
+        "console.read_raw",
         "events.replay_deadletter",
     },
 )

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class ConsoleConfig(AppConfig):
@@ -6,3 +7,10 @@ class ConsoleConfig(AppConfig):
 
     name = "paymentops.console"
     label = "console"
+
+
+class ConsoleAdminConfig(admin_apps.AdminConfig):
+    """Django's admin with the console as its site."""
+
+    default = False
+    default_site = "paymentops.console.sites.ConsoleSite"

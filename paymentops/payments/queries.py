@@ -1,12 +1,21 @@
 """Reads of the room ``payments``. A query never changes a row."""
 
-from typing import Final
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import QuerySet
+
+from ledger.models import Entry
+from paymentops.core import ids
 from paymentops.core.errors import NotFound
-from paymentops.payments.models import Attempt, Capture, Payment, Refund
+from paymentops.events.models import OutboxEvent
+from paymentops.idempotency.models import IdempotencyKey
+from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, Refund
 from paymentops.payments.models.payment import PaymentQuerySet
-from paymentops.payments.states import SETTLED_DOWN_PAYMENT_STATES
+from paymentops.payments.states import SETTLED_DOWN_PAYMENT_STATES, AttemptState
+from paymentops.providers import contract
 
 _SETTLED_DOWN: Final = frozenset(SETTLED_DOWN_PAYMENT_STATES)
 
@@ -66,3 +75,94 @@ def captures_of(payment: Payment) -> list[tuple[Capture, Attempt | None]]:
 def has_settled_down(payment: Payment) -> bool:
     """Tell whether nothing more happens to the payment by itself."""
     return payment.state in _SETTLED_DOWN
+
+
+def created_between(*, since: datetime, until: datetime | None = None) -> PaymentQuerySet:
+    """Return the payments created from ``since`` until before ``until``; ids sort by time, so their index serves."""
+    payments = Payment.objects.filter(pk__gte=ids.first_at(since))
+    return payments if until is None else payments.filter(pk__lt=ids.first_at(until))
+
+
+def unknown_attempts() -> QuerySet[Attempt]:
+    """Return the attempts of which nobody knows whether they happened; the index of what is due serves."""
+    return Attempt.objects.filter(state=AttemptState.UNKNOWN, next_action_at__isnull=False)
+
+
+def with_unknown_outcome() -> PaymentQuerySet:
+    """Return the payments that have such an attempt."""
+    return Payment.objects.filter(pk__in=unknown_attempts().values("payment"))
+
+
+def found_by(*, text: str) -> PaymentQuerySet:
+    """Return the payments that a reference names, exactly as typed; every look-up uses an index.
+
+    Known are the public ids of payments, attempts, captures, cancellations, refunds, entries and events (also a
+    payment's shortened to at least 10 digits), the merchant's and the customer's reference, idempotency keys, and the
+    keys and references of providers.
+    """
+    text = text.strip()
+    prefix, _, digits = text.partition("_")
+    if prefix in _LOOK_UPS and len(digits) == 32:
+        try:
+            value = UUID(hex=digits)
+        except ValueError:
+            return Payment.objects.none()
+        return Payment.objects.filter(pk__in=_LOOK_UPS[prefix](value))
+    if prefix == ids.Prefix.PAYMENT and 10 <= len(digits) < 32:
+        return _begins_with(digits)
+    return Payment.objects.filter(pk__in=_named(text)) if text else Payment.objects.none()
+
+
+def _named(text: str) -> "QuerySet[Payment, UUID]":
+    used = IdempotencyKey.objects.filter(key=text).values("pk")
+    found = [
+        Payment.objects.filter(reference=text),
+        Payment.objects.filter(customer_reference=text).exclude(customer_reference=""),
+        Payment.objects.filter(key__in=used),
+        Payment.objects.filter(captures__key__in=used),
+        Payment.objects.filter(cancellations__key__in=used),
+        Payment.objects.filter(refunds__key__in=used),
+        Payment.objects.filter(
+            pk__in=Attempt.objects.filter(provider_reference=text).exclude(provider_reference="").values("payment")
+        ),
+    ]
+    if (attempt_id := contract.attempt_id_of(text)) is not None:
+        found.append(Payment.objects.filter(attempts=attempt_id))
+    first, *others = (payments.order_by().values_list("pk", flat=True) for payments in found)
+    return first.union(*others)
+
+
+def _begins_with(digits: str) -> PaymentQuerySet:
+    try:
+        first, last = UUID(hex=digits.ljust(32, "0")), UUID(hex=digits.ljust(32, "f"))
+    except ValueError:
+        return Payment.objects.none()
+    return Payment.objects.filter(pk__range=(first, last))
+
+
+def _of_entry(value: UUID) -> "QuerySet[Payment, UUID]":
+    sources = Entry.objects.filter(pk=value).values("source_id")
+    found = [
+        Payment.objects.filter(pk__in=sources),
+        Payment.objects.filter(captures__in=sources),
+        Payment.objects.filter(refunds__in=sources),
+    ]
+    first, *others = (payments.order_by().values_list("pk", flat=True) for payments in found)
+    return first.union(*others)
+
+
+def _of_event(value: UUID) -> "QuerySet[Payment, UUID]":
+    aggregates = OutboxEvent.objects.filter(pk=value).values("aggregate_id")
+    payments = Payment.objects.filter(pk__in=aggregates).order_by().values_list("pk", flat=True)
+    return payments.union(Refund.objects.filter(pk__in=aggregates).order_by().values_list("payment", flat=True))
+
+
+_LOOK_UPS: Final[dict[str, Callable[[UUID], Any]]] = {
+    ids.Prefix.PAYMENT: lambda value: [value],
+    ids.Prefix.ATTEMPT: lambda value: Attempt.objects.filter(pk=value).values("payment"),
+    ids.Prefix.CAPTURE: lambda value: Capture.objects.filter(pk=value).values("payment"),
+    ids.Prefix.CANCELLATION: lambda value: Cancellation.objects.filter(pk=value).values("payment"),
+    ids.Prefix.REFUND: lambda value: Refund.objects.filter(pk=value).values("payment"),
+    ids.Prefix.ENTRY: _of_entry,
+    ids.Prefix.EVENT: _of_event,
+}

@@ -1,0 +1,69 @@
+"""How amounts and states are written for people. Decimals come from our own table of currencies, never from CLDR."""
+
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final
+
+from babel import Locale
+from babel.numbers import NumberPattern, parse_pattern
+from django.utils.translation import get_language, to_locale
+
+from ledger.models import State as EntryState
+from paymentops.core import currencies
+from paymentops.payments.states import AttemptState, PaymentState, RefundState
+
+_LABELS: Final[dict[str, str]] = {
+    **{state.value: str(state.label) for state in AttemptState},
+    **{state.value: str(state.label) for state in RefundState},
+    **{state.value: str(state.label) for state in PaymentState},
+    **{state.value: str(state.label).lower() for state in EntryState},
+}
+# Never colour alone: each tone has a symbol, and the state's name always stands beside it.
+_TONES: Final[dict[str, str]] = {
+    **dict.fromkeys(("CAPTURED", "SUCCEEDED", "POSTED"), "good"),
+    **dict.fromkeys(("AUTHORIZED", "PARTIALLY_CAPTURED", "APPROVED"), "held"),
+    **dict.fromkeys(("UNKNOWN_OUTCOME", "UNKNOWN"), "doubt"),
+    **dict.fromkeys(("REQUIRES_ACTION", "ACTION_REQUIRED"), "held"),
+    **dict.fromkeys(("FAILED", "DECLINED", "REJECTED", "REVERSED"), "bad"),
+    **dict.fromkeys(("VOIDED", "EXPIRED", "CANCELED"), "over"),
+}
+_SYMBOLS: Final = {"good": "✓", "held": "◐", "doubt": "?", "bad": "✕", "over": "■", "wait": "…"}
+
+
+def money(minor: int, currency: str) -> str:
+    """Write an amount for people in the present language: ``12,345.60 EUR``, ``12 345,60 EUR``, ``500 JPY``."""
+    return f"{amount(minor, currency)}\N{NO-BREAK SPACE}{currency}"
+
+
+def amount(minor: int, currency: str) -> str:
+    """Write an amount in minor units with the decimals of its currency, grouped in the way of the present language."""
+    locale = to_locale(get_language() or "en")
+    exponent = currencies.exponent(currency)
+    pattern = _pattern(locale, exponent)
+    return str(pattern.apply(Decimal(minor).scaleb(-exponent), Locale.parse(locale)))
+
+
+@lru_cache(maxsize=256)
+def _pattern(locale: str, exponent: int) -> NumberPattern:
+    whole, _, _ = str(Locale.parse(locale).decimal_formats[None].pattern).partition(".")
+    return parse_pattern(f"{whole}.{'0' * exponent}" if exponent else whole)
+
+
+def masked(text: str) -> str:
+    """Hide personal data but for the last two characters: ``••••77``."""
+    return f"••••{text[-2:]}" if len(text) > 4 else "••••"
+
+
+def state_label(state: str) -> str:
+    """Return a state's name in plain words; an unknown one is shown as it is."""
+    return _LABELS.get(state, state.replace("_", " ").lower())
+
+
+def state_tone(state: str) -> str:
+    """Return what a state means at a glance: ``good``, ``held``, ``doubt``, ``bad``, ``over`` or ``wait``."""
+    return _TONES.get(state, "wait")
+
+
+def tone_symbol(tone: str) -> str:
+    """Return the sign that stands for a tone beside its colour."""
+    return _SYMBOLS[tone]

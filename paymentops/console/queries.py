@@ -1,0 +1,136 @@
+"""Reads of the console: the overview's figures and an account's statement, newest first."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
+
+from ledger.models import Account, Line, State
+from ledger.queries import Position
+from paymentops.core.money import Money
+from paymentops.events.models import DeadLetter, OutboxEvent
+from paymentops.payments import queries as payments
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What is at stake while outcomes are unknown: payments, and the sum asked for per currency."""
+
+    payments: int
+    exposure: list[Money]
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Events that subscribers have not been told of, and since when the oldest waits."""
+
+    waiting: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedDays:
+    """What was captured of the payments created on each day, in one currency and in minor units."""
+
+    currency: str
+    days: list[tuple[date, int]]
+
+    @property
+    def total(self) -> int:
+        """The sum over all days."""
+        return sum(minor for _, minor in self.days)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """A line of a statement and the account's posted balance after it, in minor units, debit positive."""
+
+    line: Line
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatementPage:
+    """Lines newest first; ``older`` continues behind the last of them."""
+
+    rows: list[StatementRow]
+    older: Position | None
+
+
+def payments_by_state(*, since: datetime) -> dict[str, int]:
+    """Count the payments created since a moment by their present state."""
+    counted = payments.created_between(since=since).order_by().values("state").annotate(number=Count("pk"))
+    return {row["state"]: row["number"] for row in counted}
+
+
+def doubt() -> Doubt:
+    """Return what is at stake while outcomes are unknown."""
+    sums = payments.unknown_attempts().order_by("currency").values("currency").annotate(sum=Sum("amount"))
+    return Doubt(
+        payments=payments.with_unknown_outcome().count(),
+        exposure=[Money(row["sum"], row["currency"]) for row in sums],
+    )
+
+
+def open_dead_letters() -> int:
+    """Count what could not be handled and waits for a person."""
+    return DeadLetter.objects.filter(resolved_at=None).count()
+
+
+def outbox_lag() -> Lag:
+    """Return how many events wait for the relay, and since when."""
+    pending = OutboxEvent.objects.filter(delivery_pending=True)
+    oldest = pending.order_by("id").values_list("recorded_at", flat=True).first()
+    return Lag(waiting=pending.count(), oldest=oldest)
+
+
+def captured_per_day(*, first: datetime, days: int) -> list[CapturedDays]:
+    """Return what was captured of the payments created on each of ``days`` days from ``first``, a midnight in UTC."""
+    sums = (
+        payments.created_between(since=first)
+        .filter(captured__gt=0)
+        .order_by()
+        .annotate(day=TruncDate("created_at"))
+        .values_list("currency", "day")
+        .annotate(sum=Sum("captured"))
+    )
+    return _by_currency(((currency, day, minor) for currency, day, minor in sums), first=first.date(), days=days)
+
+
+def _by_currency(sums: Iterable[tuple[str, date, int]], *, first: date, days: int) -> list[CapturedDays]:
+    found: dict[str, dict[date, int]] = {}
+    for currency, day, minor in sums:
+        found.setdefault(currency, {})[day] = minor
+    calendar = [first + timedelta(days=number) for number in range(days)]
+    return [
+        CapturedDays(currency, [(day, by_day.get(day, 0)) for day in calendar])
+        for currency, by_day in sorted(found.items())
+    ]
+
+
+def statement(*, account: Account, before: Position | None, limit: int) -> StatementPage:
+    """Return the lines of an account that count as posted, newest first, each with the balance after it.
+
+    Args:
+        account: whose lines.
+        before: continue behind this position of a newer page.
+        limit: the most lines to return.
+    """
+    lines = _posted(account, before)
+    balance = int(lines.aggregate(sum=Sum("amount"))["sum"] or 0)
+    page = list(lines.select_related("entry").order_by("-entry_id", "-number")[: limit + 1])
+    rows = []
+    for line in page[:limit]:
+        rows.append(StatementRow(line, balance))
+        balance -= line.amount
+    last = rows[-1].line if len(page) > limit else None
+    return StatementPage(rows, Position(last.entry_id, last.number) if last else None)
+
+
+def _posted(account: Account, before: Position | None) -> QuerySet[Line]:
+    lines = Line.objects.filter(account=account, entry__state__in=[State.POSTED, State.REVERSED])
+    if before is None:
+        return lines
+    return lines.filter(Q(entry_id__lt=before.entry_id) | Q(entry_id=before.entry_id, number__lt=before.number))

@@ -1,0 +1,90 @@
+"""What templates ask for: amounts, states and times, always written the same way."""
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django import template
+
+from ledger.queries import EntryView
+from paymentops.console import formats
+from paymentops.core.money import Money
+from paymentops.payments.timeline import Fact
+
+register = template.Library()
+
+
+@register.inclusion_tag("components/money.html")
+def money(minor: int, currency: str) -> dict[str, Any]:
+    """Show an amount given in minor units."""
+    return {"number": formats.amount(minor, currency), "currency": currency, "negative": minor < 0}
+
+
+@register.inclusion_tag("components/state.html")
+def state(value: str) -> dict[str, str]:
+    """Show a state: symbol, colour and its name."""
+    tone = formats.state_tone(value)
+    return {"label": formats.state_label(value), "tone": tone, "symbol": formats.tone_symbol(tone)}
+
+
+@register.inclusion_tag("components/time.html")
+def moment(at: datetime | None) -> dict[str, Any]:
+    """Show a moment in UTC, to the second; the exact one stands in ``datetime`` and on hovering."""
+    if at is None:
+        return {"at": None}
+    utc = at.astimezone(UTC)
+    return {"at": utc, "iso": utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+
+
+@register.inclusion_tag("components/copy.html")
+def copy(text: str, what: str) -> dict[str, str]:
+    """Show a button that copies ``text``; ``what`` names it for those who do not see it."""
+    return {"text": text, "what": what}
+
+
+@register.filter
+def kind(fact: Fact) -> str:
+    """Tell how a fact is to be shown."""
+    match fact:
+        case Money():
+            return "money"
+        case datetime():
+            return "moment"
+        case tuple():
+            return "lines"
+        case _:
+            return "text"
+
+
+@register.filter
+def magnitude(minor: int) -> int:
+    """Return an amount without its sign, for a column that says debit or credit."""
+    return abs(minor)
+
+
+@register.filter
+def pretty_json(value: Any) -> str:
+    """Write JSON for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def state_name(value: str) -> str:
+    """Write a state in plain words."""
+    return formats.state_label(value)
+
+
+@register.filter
+def iso(day: date) -> str:
+    """Write a day the way filters read it."""
+    return day.isoformat()
+
+
+@register.filter
+def entry_debits(entry: EntryView) -> dict[str, int]:
+    """Return the sum of an entry's debits per currency; credits are the same, or the database would have refused."""
+    sums: dict[str, int] = {}
+    for line in entry.lines:
+        if line.amount > 0:
+            sums[line.currency] = sums.get(line.currency, 0) + line.amount
+    return sums
