@@ -67,9 +67,9 @@ def _tell(known: Memory, service: Service, sandbox: Sandbox, progress: Progress)
     story = traffic.make(seed=known.seed, payments=known.payments, until=known.until)
     with (
         Counterpart(url=sandbox.url, api_key=sandbox.api_key, webhook_secret=sandbox.webhook_secret) as counterpart,
-        story_settings(sandbox_url=sandbox.url) as speed,
+        story_settings(sandbox_url=sandbox.url) as pace,
         progress(story) as told,
     ):
-        telling = Telling(story=story, requester=service.requester, run=known.run, provider=counterpart, speed=speed)
+        telling = Telling(story=story, requester=service.requester, run=known.run, provider=counterpart, pace=pace)
         telling.tell(told=told)
         counterpart.behave_as_usual()

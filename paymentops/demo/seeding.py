@@ -9,8 +9,8 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Protocol
 from uuid import UUID
 
@@ -33,7 +33,7 @@ from paymentops.providers.adapters.sandbox.adapter import NAME as SANDBOX
 
 logger = logging.getLogger(__name__)
 
-# A call that times out costs real time, so the story waits less for the provider and lets its clock run faster.
+# A call that times out costs real time, so the provider is waited for less than usual.
 CALL_SECONDS: Final = 0.4
 # SEMANTICS section 2, so that an unknown outcome lasts for hours, as it may; the first inquiry comes after 5 s.
 INQUIRY_SECONDS: Final = (5.0, 30.0, 120.0, 600.0, 3600.0, 21600.0, 86400.0)
@@ -66,14 +66,18 @@ class Provider(Protocol):
         """Return the notifications written since the last time."""
 
 
-@contextmanager
-def story_settings(*, sandbox_url: str, call_seconds: float = CALL_SECONDS) -> Iterator[float]:
-    """Let this process wait less for the sandbox, ask by the usual schedule and log only what is wrong.
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a call that gets no answer is waited for: in truth, in seconds, and in the story."""
 
-    The value is how many times as fast as real time the story's clock must run for a call that times out to last as
-    long in the story as it would in truth.
-    """
-    speed = settings.SANDBOX_TIMEOUT_SECONDS / call_seconds
+    call_seconds: float
+    call_lasts: timedelta
+
+
+@contextmanager
+def story_settings(*, sandbox_url: str, call_seconds: float = CALL_SECONDS) -> Iterator[Pace]:
+    """Let this process wait less for the sandbox, ask by the usual schedule and log only what is wrong."""
+    pace = Pace(call_seconds, timedelta(seconds=settings.SANDBOX_TIMEOUT_SECONDS))
     changes: dict[str, Any] = {
         "SANDBOX_URL": sandbox_url,
         "SANDBOX_INQUIRY_SECONDS": INQUIRY_SECONDS,
@@ -85,7 +89,7 @@ def story_settings(*, sandbox_url: str, call_seconds: float = CALL_SECONDS) -> I
     log.setLevel(logging.WARNING)
     _set(changes)
     try:
-        yield speed
+        yield pace
     finally:
         _set(before)
         log.setLevel(level)
@@ -99,16 +103,16 @@ class Telling:
         requester: the service that asks.
         run: eight characters that make the story's idempotency keys its own.
         provider: the payer and the administrator of the sandbox.
-        speed: how many times as fast as real time the story's clock runs while something is waited for.
+        pace: how long calls take, as ``story_settings`` has set it.
     """
 
-    def __init__(self, *, story: Story, requester: Requester, run: str, provider: Provider, speed: float) -> None:
+    def __init__(self, *, story: Story, requester: Requester, run: str, provider: Provider, pace: Pace) -> None:
         self._story = story
         self._requester = requester
         self._run = run
         self._provider = provider
         self._orders = {order.number: order for order in story.orders}
-        self._clock = StoryClock(at=story.steps[0].at, speed=speed)
+        self._clock = StoryClock(at=story.steps[0].at, call_seconds=pace.call_seconds, call_lasts=pace.call_lasts)
         self._done = _done_before(requester.client_id, run)
         self._arrived = set(InboundNotification.objects.filter(provider=SANDBOX).values_list("event_id", flat=True))
         self._mail: list[Delivery] = []
@@ -147,7 +151,7 @@ class Telling:
 
     def _move_to(self, at: datetime) -> None:
         self._clock.move_to(at)
-        if not self._silent and self._clock() >= self._story.silent_from:
+        if not self._silent and self._clock.at >= self._story.silent_from:
             self._provider.answer_no_inquiry()
             self._silent = True
 
@@ -157,7 +161,7 @@ class Telling:
             self._mail = sorted([*self._mail, *fresh], key=lambda delivery: delivery.at)
 
     def _receive(self, delivery: Delivery) -> None:
-        notifying.receive(provider=SANDBOX, webhook=delivery.webhook, now=max(delivery.at, self._clock()))
+        notifying.receive(provider=SANDBOX, webhook=delivery.webhook, now=max(delivery.at, self._clock.at))
 
     def _empty_boxes(self) -> None:
         """Take in what is still on its way and relay every event, so that the story leaves no backlog."""
