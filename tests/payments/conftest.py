@@ -1,7 +1,7 @@
 """A client with a key, the HTTP door, a real sandbox provider and a worker that runs when told."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.test import Client
 from paymentops.access import operations as access
 from paymentops.access.actors import Actor
 from paymentops.core import clock, ids
+from paymentops.management.commands.verify import VERIFICATIONS
 from paymentops.payments.models import Payment
 from paymentops.payments.operations import working
 from tests.payments.hands import Hands, make_requester
@@ -104,3 +105,15 @@ def stored(public_id: str) -> Payment:
 def hands(db: None) -> Hands:
     """A worker whose every step the test takes; no provider is called."""
     return Hands(requester=make_requester())
+
+
+def violations() -> dict[str, list[str]]:
+    """Return what all verifications find now, by the name of the check."""
+    return {check.name: check.violations for module in VERIFICATIONS for check in module.checks() if not check.ok}
+
+
+@pytest.fixture
+def verified(db: None) -> Iterator[None]:
+    """Verify everything at the end of the test."""
+    yield
+    assert violations() == {}

@@ -47,6 +47,8 @@ class Hands:
     # --- what a service asks -------------------------------------------------------------------------------------
 
     def key(self, what: str = "key") -> str:
+        # Ids sort by their moment, so what is asked later must be later.
+        self.wait(0.001)
         return f"{what}-{next(self._number):08d}-of-a-test"
 
     def pay(self, *, amount: int = 10000, capture: str = "automatic", **changes: Any) -> Payment:
@@ -66,21 +68,25 @@ class Hands:
         accepted = accepting.create_payment(
             requester=self.requester, item=Keyed(key=self.key("payment"), command=command), now=self.now
         )
+        self.wait(0.001)
         return Payment.objects.get(pk=accepted.resource_id)
 
     def capture(self, payment: Payment, amount: int | None = None) -> Capture:
         command = CapturePayment(payment_id=payment.pk, amount=amount)
         made = requesting.capture(requester=self.requester, key=self.key("capture"), command=command, now=self.now)
+        self.wait(0.001)
         return Capture.objects.get(pk=made.resource_id)
 
     def cancel(self, payment: Payment) -> Cancellation:
         command = CancelPayment(payment_id=payment.pk)
         made = requesting.cancel(requester=self.requester, key=self.key("cancel"), command=command, now=self.now)
+        self.wait(0.001)
         return Cancellation.objects.get(pk=made.resource_id)
 
     def refund(self, payment: Payment, amount: int | None = None) -> Refund:
         command = RefundPayment(payment_id=payment.pk, amount=amount, reason="damaged")
         made = requesting.refund(requester=self.requester, key=self.key("refund"), command=command, now=self.now)
+        self.wait(0.001)
         return Refund.objects.get(pk=made.resource_id)
 
     # --- what a worker does --------------------------------------------------------------------------------------
