@@ -26,7 +26,7 @@ ENVIRONMENT = env.str(
 DEBUG = env.bool("PAYMENTOPS_DEBUG", False)
 SECRET_KEY = env.str("PAYMENTOPS_SECRET_KEY", "") or places.local_secret(DATA_DIR, "secret_key", ENVIRONMENT)
 ALLOWED_HOSTS = env.list("PAYMENTOPS_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("PAYMENTOPS_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("PAYMENTOPS_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
@@ -149,6 +149,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v[0-9]",
+    # Fields of one name and several sets of values: the names of those sets in the document.
+    "ENUM_NAME_OVERRIDES": {
+        "PaymentState": "paymentops.payments.states.PaymentState",
+        "AttemptState": "paymentops.payments.states.AttemptState",
+        "RefundState": "paymentops.payments.states.RefundState",
+    },
 }
 # A payment request is small; a batch holds up to 1,000 of them.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("PAYMENTOPS_MAX_BODY_BYTES", 4 * 1024 * 1024)
@@ -184,7 +190,7 @@ CELERY_TASK_ROUTES = [
     ]
 ]
 WORKER_CONCURRENCY = env.int("PAYMENTOPS_WORKER_CONCURRENCY", 4)
-KAFKA_BOOTSTRAP_SERVERS = env.list("KAFKA_BOOTSTRAP_SERVERS", [])
+KAFKA_BOOTSTRAP_SERVERS: list[str] = env.list("KAFKA_BOOTSTRAP_SERVERS", [])
 KAFKA_TOPIC = env.str("PAYMENTOPS_KAFKA_TOPIC", "payops.events")
 SWEEP_INTERVAL_SECONDS = env.float("PAYMENTOPS_SWEEP_INTERVAL_SECONDS", 2.0)
 RELAY_INTERVAL_SECONDS = env.float("PAYMENTOPS_RELAY_INTERVAL_SECONDS", 1.0)
@@ -223,7 +229,7 @@ STRIPE_API_KEY = env.str("STRIPE_API_KEY", "")
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "")
 # Where Stripe sends the payer back to after a step of their bank; without it Stripe's own page is used.
 STRIPE_RETURN_URL = env.str("STRIPE_RETURN_URL", "")
-STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", [])
+STRIPE_WEBHOOK_SECRETS: list[str] = env.list("STRIPE_WEBHOOK_SECRETS", [])
 # How long an accepted payment may wait to be sent before it expires unsent.
 PAYMENT_TIME_TO_SEND_HOURS = env.int("PAYMENTOPS_TIME_TO_SEND_HOURS", 24)
 # Longer than any provider call may take: after it, another worker takes an attempt over.
@@ -240,6 +246,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+FORMAT_MODULE_PATH = "paymentops.console.locale"
 SECURE_CSP = {
     "default-src": ["'self'"],
     "script-src": ["'self'", "'unsafe-eval'"],
@@ -262,12 +269,12 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "PaymentOps",
     "SITE_HEADER": "PaymentOps",
     "SITE_SYMBOL": "account_balance_wallet",
-    "SITE_URL": "/console/",
+    "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "paymentops.console.navigation.environment",
     "STYLES": ["paymentops.console.navigation.stylesheet"],
-    "SIDEBAR": {"navigation": "paymentops.console.navigation.groups"},
+    "SIDEBAR": {"navigation": "paymentops.console.navigation.groups", "show_search": True},
     # Calm blue instead of Unfold's purple; states and warnings keep the strong colours for themselves.
     "COLORS": {
         "primary": {

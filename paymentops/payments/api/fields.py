@@ -3,6 +3,8 @@
 import unicodedata
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from paymentops.core import currencies
@@ -14,6 +16,7 @@ def _first(error: serializers.ValidationError) -> str:
     return str(details[0])
 
 
+@extend_schema_field({"type": "integer", "format": "int64", "minimum": 1, "maximum": LARGEST_MINOR})
 class MinorUnits(serializers.Field[int, Any, int, Any]):
     """A positive whole number of minor units, 1 to 2^53 - 1. ``1.0`` is the same number as ``1``; ``"1"`` is none."""
 
@@ -72,6 +75,7 @@ class Text(serializers.Field[str, Any, str, Any]):
         return value
 
 
+@extend_schema_field({"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["EUR"]})
 class Currency(Text):
     """An active ISO 4217 code in capital letters."""
 
@@ -87,6 +91,9 @@ class Currency(Text):
         return str(data)
 
 
+@extend_schema_field(
+    {"type": "object", "additionalProperties": {"type": "string", "maxLength": 500}, "maxProperties": 50}
+)
 class Metadata(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
     """Up to 50 names of 40 characters with text values of 500 characters, kept and returned as they are."""
 
@@ -116,3 +123,13 @@ class Metadata(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
             return self._name.to_internal_value(name), self._value.to_internal_value(value)
         except serializers.ValidationError as error:
             self.fail("bad_entry", name=name[:40], problem=_first(error))
+
+
+class TextSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """How OpenAPI describes a bounded text."""
+
+    target_class = "paymentops.payments.api.fields.Text"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:  # noqa: ARG002 - the library's signature
+        """Return the JSON schema with the text's bounds."""
+        return {"type": "string", "minLength": 0 if self.target.blank else 1, "maxLength": self.target.most}
