@@ -154,7 +154,7 @@ def test_only_so_many_violations_are_listed_and_the_rest_counted() -> None:
     assert Check.of("room.rule", []).ok
 
 
-def test_the_command_says_that_all_is_well(sale) -> None:
+def test_the_command_says_that_all_is_well(db) -> None:
     output = StringIO()
     call_command("verify", "--json", stdout=output)
     answer = json.loads(output.getvalue())
