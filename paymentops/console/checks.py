@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from ledger.queries import EntryView
@@ -16,12 +17,20 @@ _COUNTS_AS_POSTED: Final = ("POSTED", "REVERSED")
 _HOLDS: Final = (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED)
 
 
+class Verdict(StrEnum):
+    """How an invariant stands; an open one waits for something that is on its way."""
+
+    HOLDS = "holds"
+    OPEN = "open"
+    BROKEN = "broken"
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One invariant: what must hold, whether it does, why, and where on the page to look."""
+    """One invariant: what must hold, how it stands, why, and where on the page to look."""
 
     title: str
-    holds: bool
+    verdict: Verdict
     reason: str
     anchor: str = ""
 
@@ -47,7 +56,7 @@ def _key_used_once(record: Record) -> Check:
     refusals = sum(use.outcome == UseOutcome.REFUSED and use.key_id == key.id for use in record.uses)
     return Check(
         "Key used for this payment only",
-        key.resource_type == "payment" and key.resource_id == record.payment.id,
+        _verdict(key.resource_type == "payment" and key.resource_id == record.payment.id),
         f"{_count(replays, 'replay')}, {_count(refusals, 'refused reuse')}",
         f"ev_{key.id.hex}",
     )
@@ -61,7 +70,7 @@ def _state_is_its_history(record: Record) -> Check:
     )
     return Check(
         "State follows from its moves",
-        folded == state and chained,
+        _verdict(folded == state and chained),
         _count(len(record.moves), "move") if folded == state else f"the moves end in {folded or 'nothing'}",
     )
 
@@ -72,7 +81,7 @@ def _within_limits(record: Record) -> Check:
     refunded = payment.refunded + payment.refund_reserved <= payment.captured
     return Check(
         "Amounts within their limits",
-        captured and refunded,
+        _verdict(captured and refunded),
         "captured and voided within authorised, refunds within captured",
     )
 
@@ -101,7 +110,7 @@ def _balanced(record: Record) -> Check:
     crooked = [entry for entry in record.entries if len(entry.lines) < 2 or any(_totals(entry).values())]
     return Check(
         "Ledger entries balance",
-        not crooked,
+        _verdict(not crooked),
         f"{_count(len(record.entries), 'entry', 'entries')}, each summing to zero"
         if not crooked
         else f"{', '.join(entry.id for entry in crooked)} do not sum to zero",
@@ -112,27 +121,31 @@ def _nothing_unknown(record: Record) -> Check:
     unknown = [attempt for attempt in record.attempts if attempt.state == AttemptState.UNKNOWN]
     return Check(
         "No outcome unknown",
-        not unknown,
+        Verdict.OPEN if unknown else Verdict.HOLDS,
         _count(len(record.attempts), "attempt") if not unknown else f"{_count(len(unknown), 'attempt')} being asked",
         f"ev_{unknown[0].id.hex}" if unknown else "",
     )
 
 
 def _told(record: Record) -> Check:
-    pending = [event for event in record.events if event.delivery_pending or event.publication_pending]
-    late = [event for event in pending if event.delivery_failures]
+    waiting = [event for event in record.events if event.delivery_pending or event.publication_pending]
+    failing = [event for event in waiting if event.delivery_failures]
+    told = f"all {_count(len(record.events), 'event')} delivered"
     return Check(
         "Every event told",
-        not late,
-        f"{_count(len(record.events), 'event')}, {len(pending)} waiting for the relay" if pending
-        else f"all {_count(len(record.events), 'event')} delivered",
-        f"ev_{late[0].id.hex}" if late else "",
-    )  # fmt: skip
+        Verdict.OPEN if waiting else Verdict.HOLDS,
+        f"{len(waiting)} of {_count(len(record.events), 'event')} waiting for the relay" if waiting else told,
+        f"ev_{(failing or waiting)[0].id.hex}" if waiting else "",
+    )
+
+
+def _verdict(holds: bool) -> Verdict:
+    return Verdict.HOLDS if holds else Verdict.BROKEN
 
 
 def _equal(title: str, ours: Money, posted: Money) -> Check:
     holds = ours == posted
-    return Check(title, holds, f"{ours} on both" if holds else f"payment {ours}, ledger {posted}")
+    return Check(title, _verdict(holds), f"{ours} on both" if holds else f"payment {ours}, ledger {posted}")
 
 
 def _of(record: Record, *types: str) -> list[EntryView]:

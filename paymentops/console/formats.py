@@ -1,5 +1,6 @@
 """How amounts and states are written for people. Decimals come from our own table of currencies, never from CLDR."""
 
+from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
@@ -59,6 +60,16 @@ def state_label(state: str) -> str:
     return _LABELS.get(state, state.replace("_", " ").lower())
 
 
+def operation_name(operation: str) -> str:
+    """Return what an attempt does as a noun: ``authorisation``, ``capture``, ``void``, ``refund``."""
+    return {"AUTHORIZE": "authorisation"}.get(operation, operation.lower())
+
+
+def account_name(name: str) -> str:
+    """Write an account's name in words, without the part that its code shows too: ``merchant payable``."""
+    return name.partition(":")[0].replace("_", " ")
+
+
 def state_tone(state: str) -> str:
     """Return what a state means at a glance: ``good``, ``held``, ``doubt``, ``bad``, ``over`` or ``wait``."""
     return _TONES.get(state, "wait")
@@ -67,3 +78,14 @@ def state_tone(state: str) -> str:
 def tone_symbol(tone: str) -> str:
     """Return the sign that stands for a tone beside its colour."""
     return _SYMBOLS[tone]
+
+
+def duration(passed: timedelta) -> str:
+    """Write how long something took in its two largest units: ``2 d 3 h``, ``5 min 12 s``."""
+    seconds = int(passed.total_seconds())
+    sizes = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    parts = [
+        f"{seconds // size % limit} {unit}" for (unit, size), limit in zip(sizes, (10**9, 24, 60, 60), strict=True)
+    ]
+    first = next((number for number, (_, size) in enumerate(sizes) if seconds >= size), len(sizes) - 1)
+    return " ".join(part for part in parts[first : first + 2] if not part.startswith("0 ")) or "0 s"

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.http import HttpRequest
 
-from paymentops.console import queries
+from paymentops.console import formats, queries
 from paymentops.console.queries import CapturedDays
 from paymentops.core import clock
 from paymentops.payments.states import PaymentState
@@ -55,7 +55,7 @@ def figures(request: HttpRequest) -> dict[str, Any]:
         }
     if request.user.has_perm("events.view_outboxevent"):
         lag = queries.outbox_lag()
-        context |= {"lag": lag, "lag_seconds": int((now - lag.oldest).total_seconds()) if lag.oldest else 0}
+        context |= {"lag": lag, "lag_duration": formats.duration(now - lag.oldest) if lag.oldest else ""}
     if request.user.has_perm("events.view_deadletter"):
         context["dead_letters"] = queries.open_dead_letters()
     return context

@@ -134,7 +134,7 @@ def _steps(moments: Sequence[Moment]) -> Iterator[Step]:
     for moment in moments:
         name, icon = LANES[moment.lane]
         passed = moment.at - before.at if before else timedelta()
-        yield Step(moment, name, icon, duration(passed) if passed >= _WORTH_DRAWING else "")
+        yield Step(moment, name, icon, formats.duration(passed) if passed >= _WORTH_DRAWING else "")
         before = moment
 
 
@@ -145,14 +145,3 @@ def _filters(moments: Sequence[Moment], chosen: Sequence[Lane]) -> Iterator[Lane
             others = [other for other in chosen if other is not lane] if lane in chosen else [*chosen, lane]
             query = urlencode([("lane", other.value) for other in others])
             yield LaneFilter(name, icon, count, lane in chosen, f"?{query}" if query else "?")
-
-
-def duration(passed: timedelta) -> str:
-    """Write how long something took in its two largest units: ``2 d 3 h``, ``5 min 12 s``."""
-    seconds = int(passed.total_seconds())
-    sizes = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    parts = [
-        f"{seconds // size % limit} {unit}" for (unit, size), limit in zip(sizes, (10**9, 24, 60, 60), strict=True)
-    ]
-    first = next((number for number, (_, size) in enumerate(sizes) if seconds >= size), len(sizes) - 1)
-    return " ".join(part for part in parts[first : first + 2] if not part.startswith("0 ")) or "0 s"

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import template
 
-from ledger.queries import EntryView
 from paymentops.console import formats
 from paymentops.core.money import Money
 from paymentops.payments.timeline import Fact
@@ -81,10 +80,12 @@ def iso(day: date) -> str:
 
 
 @register.filter
-def entry_debits(entry: EntryView) -> dict[str, int]:
-    """Return the sum of an entry's debits per currency; credits are the same, or the database would have refused."""
-    sums: dict[str, int] = {}
-    for line in entry.lines:
-        if line.amount > 0:
-            sums[line.currency] = sums.get(line.currency, 0) + line.amount
-    return sums
+def operation_name(value: str) -> str:
+    """Write what an attempt does as a noun."""
+    return formats.operation_name(value)
+
+
+@register.filter
+def account_name(value: str) -> str:
+    """Write an account's name in words."""
+    return formats.account_name(value)
