@@ -1,9 +1,11 @@
 """The doors through which services look at their payments."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
@@ -22,6 +24,16 @@ class NewestFirst(CursorPagination):
     page_size = 50
     max_page_size = 200
     page_size_query_param = "limit"
+
+    def decode_cursor(self, request: Request) -> Any:
+        """Read the cursor; one that was not made here is refused."""
+        cursor = super().decode_cursor(request)
+        if cursor is not None and cursor.position is not None:
+            try:
+                UUID(cursor.position)
+            except ValueError as error:
+                raise NotFound(self.invalid_cursor_message) from error
+        return cursor
 
 
 class PaymentsView(JsonView):

@@ -35,7 +35,7 @@ GROUP BY attempt.id
 HAVING count(call.id) <> (attempt.state IN ('SUCCEEDED', 'REVERSED'))::int
 """
 
-# Voided is all that was left when a void succeeded or the hold lapsed, and nothing otherwise.
+# Voided is all that was left when a void succeeded, the hold lapsed or a capture released it; nothing otherwise.
 _VOIDED_WITH_CAUSE: Final = """
 SELECT format('pay_%s: voided %s without a void or an expiry', replace(payment.id::text, '-', ''), payment.voided)
 FROM payments_payment payment
@@ -43,7 +43,7 @@ WHERE payment.voided > 0
   AND NOT EXISTS (SELECT FROM payments_attempt a WHERE a.payment_id = payment.id AND a.operation = 'VOID'
                   AND a.state = 'SUCCEEDED')
   AND NOT EXISTS (SELECT FROM payments_paymenttransition t WHERE t.payment_id = payment.id
-                  AND t.cause LIKE 'expiry:%')
+                  AND (t.cause LIKE 'expiry:%' OR t.cause LIKE 'released:%'))
 """
 
 _FIT_THE_STATE: Final = """
