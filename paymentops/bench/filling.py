@@ -74,8 +74,8 @@ class _Filler:
         end = at + timedelta(hours=24)
         expiry = f"expiry:{ids.public(ids.Prefix.ATTEMPT, attempt_id)}"
         rows["idempotency_idempotencykey"].append(
-            (key_id, self.client_id, "payments.create", reference, fingerprint.digest, fingerprint.digest, fingerprints.VERSION,
-             Jsonb(dict(fingerprint.fields)), 1, "payment", payment_id, at, "po_fill", "")
+            (key_id, self.client_id, "payments.create", reference, fingerprint.digest, fingerprint.digest,
+             fingerprints.VERSION, Jsonb(dict(fingerprint.fields)), 1, "payment", payment_id, at, "po_fill", "")
         )  # fmt: skip
         rows["payments_payment"].append(
             (payment_id, self.client_id, key_id, 2, "EXPIRED", "", "EUR", 12990, 0, 0, 0, 0, 0, 0, 0, "card",

@@ -25,9 +25,10 @@ _FORK = multiprocessing.get_context("fork")
 
 _INSERTS: Final = (
     """INSERT INTO idempotency_idempotencykey (id, client_id, operation, key, fingerprint, request_digest,
-        fingerprint_version, field_digests, contract_version, resource_type, resource_id, created_at, api_key_prefix, trace_id)
-    VALUES (%(key_id)s, %(client)s, 'payments.create', %(key)s, %(fingerprint)s, %(fingerprint)s, 1, %(digests)s, 1, 'payment',
-        %(payment_id)s, %(now)s, 'po_floor', '')""",
+        fingerprint_version, field_digests, contract_version, resource_type, resource_id, created_at, api_key_prefix,
+        trace_id)
+    VALUES (%(key_id)s, %(client)s, 'payments.create', %(key)s, %(fingerprint)s, %(fingerprint)s, 1, %(digests)s, 1,
+        'payment', %(payment_id)s, %(now)s, 'po_floor', '')""",
     """INSERT INTO payments_payment (id, client_id, key_id, version, state, resume_state, currency, requested,
         authorized, captured, voided, reversed, refunded, refund_reserved, disputed, method, payment_token, reference,
         customer_reference, capture_mode, metadata, provider, policy_version, rollout_decision, failure_class,

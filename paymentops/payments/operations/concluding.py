@@ -139,6 +139,18 @@ def captured(payment: Payment, attempt: Attempt, outcome: Approved, cause: Cause
     else:
         payment.capture_part(amount=outcome.amount)
     moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    captures_once = not registry.get(attempt.provider).capabilities.multiple_captures
+    if captures_once and payment.state == PaymentState.PARTIALLY_CAPTURED:
+        _rest_released(payment, attempt, outcome, now)
+
+
+def _rest_released(payment: Payment, attempt: Attempt, outcome: Approved, now: datetime) -> None:
+    """Follow a provider that captures an authorisation once: it let go of the rest with the capture."""
+    cause = Cause("released", attempt.public_id, reason="The provider captures once and releases the rest.")
+    books.released(payment, cause="released", occurred_at=outcome.at, now=now)
+    before = payment.state
+    payment.void_rest()
+    moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
 
 
 def voided(payment: Payment, outcome: Approved, cause: Cause, now: datetime) -> None:

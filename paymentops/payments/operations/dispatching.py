@@ -194,17 +194,19 @@ def _ask(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> Ask
 
 def _instruction(payment: Payment, attempt: Attempt, now: datetime) -> Instruction:
     operation = Operation(attempt.operation)
+    capabilities = registry.get(attempt.provider).capabilities
     return Instruction(
         operation=operation,
         provider_key=attempt.provider_key,
         reference=_reference(payment, attempt),
         amount=attempt.money,
         method=Method(payment.method),
-        deadline=now + registry.get(attempt.provider).capabilities.call_timeout,
+        deadline=now + capabilities.call_timeout,
         at=now,
         payment_token=payment.payment_token if operation is Operation.AUTHORIZE else "",
         capture_now=operation is Operation.AUTHORIZE and payment.capture_mode == CaptureMode.AUTOMATIC,
-        final_capture=operation is Operation.CAPTURE and attempt.amount == payment.uncaptured,
+        final_capture=operation is Operation.CAPTURE
+        and (attempt.amount == payment.uncaptured or not capabilities.multiple_captures),
         provider_reference=_charge_reference(payment, attempt),
     )
 

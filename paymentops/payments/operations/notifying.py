@@ -7,6 +7,7 @@ from django.db.models import F
 
 from paymentops.core import ids, tracing
 from paymentops.payments.models import Attempt, InboundNotification, ProviderCall
+from paymentops.payments.models.attempt import AttemptQuerySet
 from paymentops.payments.operations import outcomes
 from paymentops.payments.operations.outcomes import Answer
 from paymentops.providers import contract, registry
@@ -45,8 +46,7 @@ def receive(*, provider: str, webhook: InboundWebhook, now: datetime) -> Inbound
 
 
 def _apply(event: ProviderEvent, provider: str, now: datetime) -> InboundNotification.State:
-    attempt_id = contract.attempt_id_of(event.provider_key)
-    attempt = Attempt.objects.filter(pk=attempt_id, provider=provider).first() if attempt_id else None
+    attempt = _attempt_of(event, provider)
     if attempt is None:
         return N.UNMATCHED
     if event.outcome is None:
@@ -64,3 +64,34 @@ def _apply(event: ProviderEvent, provider: str, now: datetime) -> InboundNotific
         now=now,
     )
     return N.APPLIED if recorded.applied else N.RECORDED
+
+
+def _attempt_of(event: ProviderEvent, provider: str) -> Attempt | None:
+    """Find what a notification is about: by our key, else by our reference and its operation, the newest first."""
+    attempts = Attempt.objects.filter(provider=provider)
+    attempt_id = contract.attempt_id_of(event.provider_key)
+    if attempt_id is not None:
+        return attempts.filter(pk=attempt_id).first()
+    if event.operation is None:
+        return None
+    about = attempts.filter(operation=event.operation).order_by("-id")
+    return _by_our_reference(about, event.reference) or _by_their_reference(about, event.provider_reference)
+
+
+def _by_our_reference(attempts: AttemptQuerySet, reference: str) -> Attempt | None:
+    prefix, _, _ = reference.partition("_")
+    try:
+        if prefix == ids.Prefix.REFUND:
+            return attempts.filter(refund=ids.parse(ids.Prefix.REFUND, reference)).first()
+        return attempts.filter(payment=ids.parse(ids.Prefix.PAYMENT, reference)).first()
+    except ids.UnreadableId:
+        return None
+
+
+def _by_their_reference(attempts: AttemptQuerySet, reference: str) -> Attempt | None:
+    """Find by the provider's id of the operation itself, or of the charge that it works on."""
+    if not reference:
+        return None
+    charges = Attempt.objects.filter(operation="AUTHORIZE", provider_reference=reference)
+    itself = attempts.filter(provider_reference=reference).first()
+    return itself or attempts.filter(payment__in=charges.values("payment")).first()

@@ -224,8 +224,8 @@ def _capturable(payment: Payment, wanted: int | None) -> int:
             f"{payment.money(payment.uncaptured)} can still be captured.", extra={"capturable": payment.uncaptured}
         )
     capabilities = registry.get(payment.provider).capabilities
-    if amount < payment.uncaptured and not (capabilities.partial_capture and capabilities.multiple_captures):
-        raise NotCapturable(f"{payment.provider} captures an authorisation once and whole.")
+    if amount < payment.uncaptured and not capabilities.partial_capture:
+        raise NotCapturable(f"{payment.provider} captures an authorisation only as a whole.")
     return amount
 
 
