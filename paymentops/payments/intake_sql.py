@@ -73,8 +73,8 @@ SELECT id FROM claimed
 """
 
 _OWNER_COLUMNS: Final = """
-    k.id AS key_id, k.key, k.fingerprint, k.field_digests::text, p.id AS payment_id, p.requested, p.currency, p.method, p.provider,
-    p.reference, p.customer_reference, p.capture_mode, p.metadata::text, p.created_at
+    k.id AS key_id, k.key, k.fingerprint, k.field_digests::text, p.id AS payment_id, p.requested, p.currency, p.method,
+    p.provider, p.reference, p.customer_reference, p.capture_mode, p.metadata::text, p.created_at
 """
 
 _OWNERS: Final = f"""
