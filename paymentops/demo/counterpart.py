@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
@@ -22,11 +22,23 @@ _PENDING_SECONDS: Final = 6 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One notification as it reaches our door, and when."""
+    """One notification on its way, and when it arrives."""
 
     event_id: str
-    webhook: InboundWebhook
+    body: bytes
     at: datetime
+    secret: str = field(repr=False)
+
+    def signed(self, *, at: datetime) -> InboundWebhook:
+        """Return it as it reaches our door at a moment, which is later than planned after a break in the telling."""
+        timestamp = str(int(at.timestamp()))
+        headers = {
+            "content-type": "application/json",
+            "sandbox-event-id": self.event_id,
+            "sandbox-timestamp": timestamp,
+            "sandbox-signature": notices.signature(secret=self.secret, timestamp=timestamp, body=self.body),
+        }
+        return InboundWebhook(body=self.body, headers=headers)
 
 
 class Counterpart:
@@ -74,7 +86,7 @@ class Counterpart:
     def new_deliveries(self) -> list[Delivery]:
         """Return the notifications the sandbox has written since the last time, as they reach us in the story.
 
-        They are signed for the moment of their arrival; some come late, twice or never.
+        Some come late, twice or never.
         """
         answer = self._http.get("/admin/events", params={"after": self._seen}).raise_for_status()
         written = answer.json()["events"]
@@ -87,19 +99,9 @@ class Counterpart:
             return []
         at = datetime.fromisoformat(event["created_at"])
         at += _LATE if event["notice"] == Notice.LATE else _travel_time(event["id"])
-        delivery = Delivery(event["id"], self._signed(event, at), at)
-        return [delivery, delivery] if event["notice"] == Notice.DOUBLED else [delivery]
-
-    def _signed(self, event: Mapping[str, Any], at: datetime) -> InboundWebhook:
         body = json.dumps({name: event[name] for name in _BODY}).encode()
-        timestamp = str(int(at.timestamp()))
-        headers = {
-            "content-type": "application/json",
-            "sandbox-event-id": event["id"],
-            "sandbox-timestamp": timestamp,
-            "sandbox-signature": notices.signature(secret=self._secret, timestamp=timestamp, body=body),
-        }
-        return InboundWebhook(body=body, headers=headers)
+        delivery = Delivery(event["id"], body, at, self._secret)
+        return [delivery, delivery] if event["notice"] == Notice.DOUBLED else [delivery]
 
     def _profile(self, **profile: Any) -> None:
         self._http.put("/admin/faults", json=profile).raise_for_status()

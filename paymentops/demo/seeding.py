@@ -124,6 +124,7 @@ class Telling:
         Whatever stops it, a KeyboardInterrupt or a kill, loses nothing: it can be told on from there.
         """
         self._provider.answer_inquiries()
+        self._collect_mail()
         for number, step in enumerate(self._story.steps, start=1):
             self._let_pass_until(step.at)
             self._do(step)
@@ -161,7 +162,8 @@ class Telling:
             self._mail = sorted([*self._mail, *fresh], key=lambda delivery: delivery.at)
 
     def _receive(self, delivery: Delivery) -> None:
-        notifying.receive(provider=SANDBOX, webhook=delivery.webhook, now=max(delivery.at, self._clock.at))
+        at = max(delivery.at, self._clock.at)
+        notifying.receive(provider=SANDBOX, webhook=delivery.signed(at=at), now=at)
 
     def _empty_boxes(self) -> None:
         """Take in what is still on its way and relay every event, so that the story leaves no backlog."""

@@ -1,13 +1,12 @@
 """A small story in the test database, told through the real sandbox."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from paymentops.core import clock
 from paymentops.demo import people, traffic
 from paymentops.demo.counterpart import Counterpart
 from paymentops.demo.seeding import Telling, story_settings
@@ -18,6 +17,7 @@ from tests.plugins.sandbox import SandboxServer, sandbox, sandbox_server
 __all__ = ["provider", "sandbox", "sandbox_server"]
 
 RUN = "0badcafe"
+UNTIL = datetime(2025, 11, 21, 15, 30, tzinfo=UTC)  # a Friday
 
 
 class Teller:
@@ -25,7 +25,7 @@ class Teller:
 
     def __init__(self, server: SandboxServer, folder: Path) -> None:
         self._server = server
-        self._service = people.open_shop(data_dir=folder, now=clock.now() - timedelta(days=15))
+        self._service = people.open_shop(data_dir=folder, now=UNTIL - timedelta(days=15))
 
     @property
     def requester(self) -> Any:
@@ -49,4 +49,4 @@ def teller(transactional_db: None, provider: SandboxServer, tmp_path: Path) -> I
 
 
 def story(payments: int) -> Story:
-    return traffic.make(seed=traffic.SEED, payments=payments, until=clock.now())
+    return traffic.make(seed=traffic.SEED, payments=payments, until=UNTIL)

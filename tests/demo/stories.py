@@ -19,7 +19,8 @@ def pick(story: Story, scenarios: Iterable[str]) -> Story:
 
 
 def misdirect(story: Story, act: Act, *, onto: str) -> Story:
-    """Let an act be done with the order of another kind."""
+    """Let an act be done last, and with the order of another kind."""
     number = next(order.number for order in story.orders if order.scenario == onto)
-    steps = tuple(replace(step, number=number) if step.act is act else step for step in story.steps)
-    return replace(story, steps=steps)
+    kept = [step for step in story.steps if step.act is not act]
+    moved = [replace(step, number=number, at=story.silent_from) for step in story.steps if step.act is act]
+    return replace(story, steps=(*kept, *moved))

@@ -22,13 +22,13 @@ STARTED_WITHIN = 150.0
 
 
 class Up:
-    """One running ``manage.py up``, with its output collected."""
+    """One running ``manage.py up`` or ``demo``, with its output collected."""
 
-    def __init__(self, data_dir: Path, port: int, *options: str) -> None:
+    def __init__(self, data_dir: Path, port: int, *options: str, command: str = "up") -> None:
         self.data_dir, self.port = data_dir, port
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            manage("up", "--data-dir", str(data_dir), "--port", str(port), "--workers", "1", *options),
+            manage(command, "--data-dir", str(data_dir), "--port", str(port), "--workers", "1", *options),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

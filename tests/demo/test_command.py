@@ -1,0 +1,68 @@
+"""``manage.py demo`` as a person runs it."""
+
+import json
+import subprocess
+
+import httpx
+import pytest
+from django.core.management import CommandError, call_command
+
+from paymentops.local import system
+from tests.local.conftest import data_dir
+from tests.local.test_up import Up, environment, manage, started
+
+__all__ = ["data_dir", "started"]
+
+
+def test_the_demo_refuses_everything_but_a_local_system(settings):
+    settings.ENVIRONMENT = "production"
+    with pytest.raises(CommandError, match="for a local system; this is production"):
+        call_command("demo")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many", "100001"])
+def test_an_impossible_number_of_payments_is_refused(number):
+    with pytest.raises(CommandError, match="a whole number from 1 to 100000"):
+        call_command("demo", f"--payments={number}")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_demo_shows_what_to_look_at_and_its_curl_line_works(data_dir, started):
+    port = system.free_port_from(24100, but=0)
+    demo = Up(data_dir, port, "--payments", "30", command="demo")
+    started.append(demo)
+    demo.until("-d '{")
+    demo.until_ready()
+    said = demo.lines
+    assert said.index(f"ready http://127.0.0.1:{port}") < said.index(
+        f"  Console            http://127.0.0.1:{port}/console/"
+    )
+    assert sum(line.startswith("  Login ") for line in said) == 7
+    [line] = [line for line in said if line.startswith("curl ")]
+    made = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(made.stdout)["state"] == "CAPTURED"
+
+    key = shown(said, "API key")
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Api-Key {key}"}) as http:
+        assert http.get("/api/v1/payments", params={"limit": 5}).status_code == 200
+        assert http.get("/api/schema").status_code == 200
+        assert http.get("/readyz").status_code == 200
+    verified = subprocess.run(
+        manage("verify", "--data-dir", str(data_dir)), env=environment(), capture_output=True, text=True, check=False
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+    demo.process.terminate()
+    demo.end()
+    again = Up(data_dir, port, "--payments", "30", command="demo")
+    started.append(again)
+    again.until("-d '{")
+    assert shown(again.lines, "API key") == key
+    assert shown(again.lines, "Password") == shown(said, "Password")
+    assert not any("Two weeks of payments" in line for line in again.lines)
+
+
+def shown(lines: list[str], name: str) -> str:
+    [line] = [line for line in lines if line.startswith(f"  {name} ")]
+    return line.removeprefix(f"  {name}").split()[0]
