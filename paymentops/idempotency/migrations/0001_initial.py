@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ),
                 ("key", models.CharField(max_length=255)),
                 ("fingerprint", models.BinaryField(max_length=32)),
-                ('request_digest', models.BinaryField(default=b'', max_length=32)),
+                ("request_digest", models.BinaryField(default=b"", max_length=32)),
                 ("fingerprint_version", models.PositiveSmallIntegerField()),
                 ("field_digests", models.JSONField()),
                 ("contract_version", models.PositiveSmallIntegerField()),

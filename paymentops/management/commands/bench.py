@@ -1,4 +1,4 @@
-"""Measure the product against its floor: ``manage.py bench intake``; ``manage.py bench fill`` makes the tables large."""
+"""Measure the product against its floor (``bench intake``), or make its tables large first (``bench fill``)."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         fill = benches.add_parser("fill", help="add finished payments, to measure with large tables")
         fill.add_argument("--payments", type=int, default=1_000_000)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         if options["bench"] == "fill":
             filling.fill(payments=options["payments"], client=_client(), now=clock.now(), console=Console())
             return

@@ -131,5 +131,6 @@ class TextSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
     target_class = "paymentops.payments.api.fields.Text"
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:  # noqa: ARG002 - the library's signature
-        """Return the JSON schema with the text's bounds."""
-        return {"type": "string", "minLength": 0 if self.target.blank else 1, "maxLength": self.target.most}
+        """Return the JSON schema with the text's bounds, loosely where a default is empty."""
+        least = 0 if self.target.blank or not self.target.required else 1
+        return {"type": "string", "minLength": least, "maxLength": self.target.most}

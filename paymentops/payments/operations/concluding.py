@@ -39,9 +39,9 @@ def succeed(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cau
         case Operation.AUTHORIZE:
             _authorized(payment, outcome, cause, now)
         case Operation.CAPTURE:
-            captured(payment, attempt, outcome, cause, now)
+            captured(payment, attempt, outcome, cause=cause, now=now)
         case Operation.VOID:
-            voided(payment, outcome, cause, now)
+            voided(payment, outcome, cause=cause, now=now)
         case Operation.REFUND:
             _refunded(payment, attempt, outcome, cause, now)
     carry_out_noted_cancel(payment, now)
@@ -128,7 +128,7 @@ def _authorized(payment: Payment, outcome: Approved, cause: Cause, now: datetime
     moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
 
 
-def captured(payment: Payment, attempt: Attempt, outcome: Approved, cause: Cause, now: datetime) -> None:
+def captured(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cause, now: datetime) -> None:
     """Carry a capture that succeeded into the payment and the ledger."""
     books.captured(payment, attempt, outcome.amount, occurred_at=outcome.at, now=now)
     before = payment.state
@@ -153,7 +153,7 @@ def _rest_released(payment: Payment, attempt: Attempt, outcome: Approved, now: d
     moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
 
 
-def voided(payment: Payment, outcome: Approved, cause: Cause, now: datetime) -> None:
+def voided(payment: Payment, outcome: Approved, *, cause: Cause, now: datetime) -> None:
     """Carry a void that succeeded into the payment and the ledger."""
     books.released(payment, cause="voided", occurred_at=outcome.at, now=now)
     before = payment.state

@@ -27,10 +27,10 @@ def apply(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cause
             _authorized(payment, outcome, cause, now)
         case Operation.CAPTURE if _can_capture(payment, outcome):
             _succeed(attempt, outcome, cause, now)
-            concluding.captured(payment, attempt, outcome, cause, now)
+            concluding.captured(payment, attempt, outcome, cause=cause, now=now)
         case Operation.VOID if payment.state in _HOLDS and not _busy(payment):
             _succeed(attempt, outcome, cause, now)
-            concluding.voided(payment, outcome, cause, now)
+            concluding.voided(payment, outcome, cause=cause, now=now)
         case Operation.REFUND if payment.refundable >= attempt.amount:
             _succeed(attempt, outcome, cause, now)
             _refunded(payment, attempt, outcome, cause, now)
