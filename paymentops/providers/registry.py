@@ -46,7 +46,8 @@ def names() -> list[str]:
 
 def capabilities() -> dict[str, Capabilities]:
     """Return what each usable provider declares, by name."""
-    return {name: get(name).capabilities for name in names()}
+    usable = ((name, configured()) for name, configured in _ADAPTERS.items())
+    return {name: provider.capabilities for name, provider in usable if provider is not None}
 
 
 def _forget() -> None:
