@@ -43,6 +43,11 @@ class Teller:
                 counterpart.behave_as_usual()
 
 
+@pytest.fixture(autouse=True)
+def _quick_hashing(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def teller(transactional_db: None, provider: SandboxServer, tmp_path: Path) -> Iterator[Teller]:
     return Teller(provider, tmp_path)

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from paymentops.core import clock
@@ -62,7 +61,7 @@ class Command(up.Command):
                 payments=self.payments,
                 sandbox=Sandbox(plan.sandbox_url, plan.sandbox_api_key, plan.sandbox_webhook_secret),
                 now=clock.now(),
-                progress=lambda story: _bar(story, output.console),
+                progress=lambda story: _bar(story, output),
             )
 
         return prepare
@@ -114,8 +113,10 @@ def curl_line(plan: Plan, demo: Demo) -> str:
 
 
 @contextmanager
-def _bar(story: Story, console: Console) -> Iterator[Callable[[int], None]]:
+def _bar(story: Story, output: Output) -> Iterator[Callable[[int], None]]:
     """Show how far the story has come and which day it is there."""
+    # Where the output is no terminal the bar appears only once it is full.
+    output.say("demo", f"telling two weeks of {len(story.orders)} payments, about ten in a second")
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -123,7 +124,7 @@ def _bar(story: Story, console: Console) -> Iterator[Callable[[int], None]]:
         TextColumn("{task.fields[day]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=output.console) as progress:
         task = progress.add_task("Two weeks of payments", total=len(story.steps), day="")
 
         def told(steps: int) -> None:
