@@ -9,6 +9,7 @@ from django.db.models.functions import TruncDate
 
 from ledger.models import Account, Line, State
 from ledger.queries import Position
+from paymentops.access.models import ApiClient
 from paymentops.core.money import Money
 from paymentops.events.models import DeadLetter, OutboxEvent
 from paymentops.payments import queries as payments
@@ -108,6 +109,12 @@ def _by_currency(sums: Iterable[tuple[str, date, int]], *, first: date, days: in
         CapturedDays(currency, [(day, by_day.get(day, 0)) for day in calendar])
         for currency, by_day in sorted(found.items())
     ]
+
+
+def client_names(codes: Iterable[str]) -> dict[str, str]:
+    """Return the names of the API clients that account codes such as ``2010:cli_…`` belong to, by public id."""
+    parts = {code.partition(":")[2] for code in codes}
+    return {client.public_id: client.name for client in ApiClient.objects.all() if client.public_id in parts}
 
 
 def statement(*, account: Account, before: Position | None, limit: int) -> StatementPage:

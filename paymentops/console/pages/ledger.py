@@ -39,8 +39,10 @@ def accounts(request: HttpRequest) -> TemplateResponse:
     shell.require(request, "ledger.view_account")
     typed = request.GET.get("as_of", "").strip()
     moment, unreadable = _as_of(typed)
+    trial_balances = ledger.trial_balance(effective_at=moment)
     context = {
-        "trial_balances": ledger.trial_balance(effective_at=moment),
+        "trial_balances": trial_balances,
+        "clients": queries.client_names(balance.code for trial in trial_balances for balance in trial.accounts),
         "as_of": moment,
         "typed": typed,
         "unreadable": unreadable,
@@ -64,7 +66,12 @@ def account(request: HttpRequest, code: str) -> TemplateResponse:
         request,
         "console/account.html",
         title=f"Account {code}",
-        context={"balance": shown, "balances": balances, "page": _statement(request, shown)},
+        context={
+            "balance": shown,
+            "balances": balances,
+            "clients": queries.client_names([code]),
+            "page": _statement(request, shown),
+        },
     )
 
 

@@ -1,6 +1,7 @@
 """What templates ask for: amounts, states and times, always written the same way."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -89,3 +90,9 @@ def operation_name(value: str) -> str:
 def account_name(value: str) -> str:
     """Write an account's name in words."""
     return formats.account_name(value)
+
+
+@register.filter
+def owner(code: str, clients: Mapping[str, str]) -> str:
+    """Name the API client that an account belongs to, where it is one's."""
+    return clients.get(code.partition(":")[2], "")
