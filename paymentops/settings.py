@@ -274,6 +274,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "paymentops.console.navigation.environment",
     "STYLES": ["paymentops.console.navigation.stylesheet"],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "paymentops.console.navigation.favicon"}],
     "SIDEBAR": {"navigation": "paymentops.console.navigation.groups", "show_search": True},
     # Calm blue instead of Unfold's purple; states and warnings keep the strong colours for themselves.
     "COLORS": {
