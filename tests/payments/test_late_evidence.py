@@ -200,6 +200,7 @@ def test_a_refund_found_after_it_had_failed_is_applied(hands: Hands) -> None:
     payment = hands.sale()
     refund = hands.refund(payment, 4000)
     hands.send(hands.declined())
+    hands.wait(1)
     assert hands.notify(refund.attempts.get(), hands.done(4000)).applied
     assert (fresh(refund).state, fresh(refund).failure_code, fresh(payment).refunded) == ("SUCCEEDED", "", 4000)
     assert books()[-1] == ("found", "POSTED")
