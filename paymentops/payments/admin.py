@@ -159,7 +159,7 @@ class PaymentAdmin(LookUpAdmin):
         """Find by any reference, exactly; never by scanning the table."""
         if not search_term.strip():
             return queryset, False
-        return queryset.filter(pk__in=queries.found_by(text=search_term).values("pk")), False
+        return queryset & queries.found_by(text=search_term), False
 
     def change_view(
         self,

@@ -17,6 +17,7 @@ from paymentops.payments.models.payment import PaymentQuerySet
 from paymentops.payments.states import SETTLED_DOWN_PAYMENT_STATES, AttemptState
 from paymentops.providers import contract
 
+_MOST_FOUND: Final = 1000
 _SETTLED_DOWN: Final = frozenset(SETTLED_DOWN_PAYMENT_STATES)
 
 
@@ -94,7 +95,9 @@ def with_unknown_outcome() -> PaymentQuerySet:
 
 
 def found_by(*, text: str) -> PaymentQuerySet:
-    """Return the payments that a reference names, exactly as typed; every look-up uses an index.
+    """Return the payments that a reference names, exactly as typed, at most the newest 1,000; look-ups use indexes.
+
+    Their ids are read first: one statement for all would let the database walk every payment backwards instead.
 
     Known are the public ids of payments, attempts, captures, cancellations, refunds, entries and events (also a
     payment's shortened to at least 10 digits), the merchant's and the customer's reference, idempotency keys, and the
@@ -107,10 +110,10 @@ def found_by(*, text: str) -> PaymentQuerySet:
             value = UUID(hex=digits)
         except ValueError:
             return Payment.objects.none()
-        return Payment.objects.filter(pk__in=_LOOK_UPS[prefix](value))
+        return Payment.objects.filter(pk__in=list(_LOOK_UPS[prefix](value)))
     if prefix == ids.Prefix.PAYMENT and 10 <= len(digits) < 32:
         return _begins_with(digits)
-    return Payment.objects.filter(pk__in=_named(text)) if text else Payment.objects.none()
+    return Payment.objects.filter(pk__in=list(_named(text))) if text else Payment.objects.none()
 
 
 def _named(text: str) -> "QuerySet[Payment, UUID]":
@@ -129,7 +132,7 @@ def _named(text: str) -> "QuerySet[Payment, UUID]":
     if (attempt_id := contract.attempt_id_of(text)) is not None:
         found.append(Payment.objects.filter(attempts=attempt_id))
     first, *others = (payments.order_by().values_list("pk", flat=True) for payments in found)
-    return first.union(*others)
+    return first.union(*others).order_by("-id")[:_MOST_FOUND]
 
 
 def _begins_with(digits: str) -> PaymentQuerySet:
@@ -159,10 +162,10 @@ def _of_event(value: UUID) -> "QuerySet[Payment, UUID]":
 
 _LOOK_UPS: Final[dict[str, Callable[[UUID], Any]]] = {
     ids.Prefix.PAYMENT: lambda value: [value],
-    ids.Prefix.ATTEMPT: lambda value: Attempt.objects.filter(pk=value).values("payment"),
-    ids.Prefix.CAPTURE: lambda value: Capture.objects.filter(pk=value).values("payment"),
-    ids.Prefix.CANCELLATION: lambda value: Cancellation.objects.filter(pk=value).values("payment"),
-    ids.Prefix.REFUND: lambda value: Refund.objects.filter(pk=value).values("payment"),
+    ids.Prefix.ATTEMPT: lambda value: Attempt.objects.filter(pk=value).values_list("payment", flat=True),
+    ids.Prefix.CAPTURE: lambda value: Capture.objects.filter(pk=value).values_list("payment", flat=True),
+    ids.Prefix.CANCELLATION: lambda value: Cancellation.objects.filter(pk=value).values_list("payment", flat=True),
+    ids.Prefix.REFUND: lambda value: Refund.objects.filter(pk=value).values_list("payment", flat=True),
     ids.Prefix.ENTRY: _of_entry,
     ids.Prefix.EVENT: _of_event,
 }
