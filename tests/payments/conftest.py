@@ -15,6 +15,7 @@ from paymentops.core import clock, ids
 from paymentops.management.commands.verify import VERIFICATIONS
 from paymentops.payments.models import Payment
 from paymentops.payments.operations import working
+from paymentops.providers.adapters.sandbox import adapter
 from tests.payments.hands import Hands, make_requester
 from tests.plugins.sandbox import SandboxServer, sandbox, sandbox_server
 
@@ -83,12 +84,13 @@ def api(db: None) -> Api:
 
 
 @pytest.fixture
-def provider(sandbox: SandboxServer, settings: Any) -> SandboxServer:
+def provider(sandbox: SandboxServer, settings: Any) -> Iterator[SandboxServer]:
     """The sandbox, reached through the registry as in production."""
     settings.SANDBOX_URL = sandbox.url
     settings.SANDBOX_API_KEY = sandbox.api_key
     settings.SANDBOX_WEBHOOK_SECRETS = [sandbox.webhook_secret]
-    return sandbox
+    yield sandbox
+    adapter.from_settings().close()
 
 
 @pytest.fixture

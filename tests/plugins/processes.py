@@ -20,7 +20,7 @@ def start(command: Sequence[str], *, port: int, environment: Mapping[str, str], 
         process = subprocess.Popen(
             command, cwd=ROOT, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 90
     while not _listens(port):
         if process.poll() is not None or time.monotonic() > give_up:
             end(process)
