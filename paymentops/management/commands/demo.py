@@ -116,7 +116,7 @@ def curl_line(plan: Plan, demo: Demo) -> str:
 def _bar(story: Story, output: Output) -> Iterator[Callable[[int], None]]:
     """Show how far the story has come and which day it is there."""
     # Where the output is no terminal the bar appears only once it is full.
-    output.say("demo", f"telling two weeks of {len(story.orders)} payments, which takes about a minute for 400")
+    output.say("demo", f"telling two weeks of {len(story.orders)} payments")
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
