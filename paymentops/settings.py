@@ -195,16 +195,17 @@ KAFKA_TOPIC = env.str("PAYMENTOPS_KAFKA_TOPIC", "payops.events")
 SWEEP_INTERVAL_SECONDS = env.float("PAYMENTOPS_SWEEP_INTERVAL_SECONDS", 2.0)
 RELAY_INTERVAL_SECONDS = env.float("PAYMENTOPS_RELAY_INTERVAL_SECONDS", 1.0)
 # What is sent while no worker listens expires when the next one is due, so nothing piles up.
+# A message that no worker took in five intervals is dropped, so they cannot pile up; a busy worker still gets one.
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "payments.sweep": {
         "task": "payments.sweep",
         "schedule": SWEEP_INTERVAL_SECONDS,
-        "options": {"expires": SWEEP_INTERVAL_SECONDS},
+        "options": {"expires": 5 * SWEEP_INTERVAL_SECONDS},
     },
     "events.relay": {
         "task": "events.relay",
         "schedule": RELAY_INTERVAL_SECONDS,
-        "options": {"expires": RELAY_INTERVAL_SECONDS},
+        "options": {"expires": 5 * RELAY_INTERVAL_SECONDS},
     },
 }
 

@@ -3,6 +3,7 @@
 Key order, white space, headers and trace ids never count; text is NFC-normalised before it gets here.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -32,10 +33,13 @@ class Fingerprint:
 
 
 def of(command: Mapping[str, Any]) -> Fingerprint:
-    """Fingerprint validated, normalised business fields; names are plain ASCII, values JSON with whole numbers."""
-    canonical = {name: rfc8785.dumps(command[name]) for name in sorted(command)}
-    whole = b"{" + b",".join(b'"%s":%s' % (name.encode(), value) for name, value in canonical.items()) + b"}"
+    """Fingerprint validated, normalised business fields: JSON values with whole numbers."""
     return Fingerprint(
-        digest=sha256(whole).digest(),
-        fields={name: sha256(value).hexdigest()[:12] for name, value in canonical.items()},
+        digest=sha256(rfc8785.dumps(dict(command))).digest(),
+        fields={name: sha256(_written(value)).hexdigest()[:12] for name, value in command.items()},
     )
+
+
+def _written(value: Any) -> bytes:
+    """Write one field so that equal values are equal bytes; faster than the canonical form, and never leaves us."""
+    return json.dumps(value, sort_keys=True).encode()

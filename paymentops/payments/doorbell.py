@@ -14,7 +14,7 @@ from celery import current_app
 
 TASK: Final = "payments.dispatch_due"
 # The first ring goes out at once; those of a burst are gathered for this long.
-_LEAST_GAP_SECONDS: Final = 0.1
+_LEAST_GAP_SECONDS: Final = 0.2
 # A bell that nobody heard in time is worthless: a sweep has been there since.
 _BELL_EXPIRES_SECONDS: Final = 5
 

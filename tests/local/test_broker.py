@@ -111,10 +111,10 @@ def test_each_kind_of_work_has_its_queue(task: str, queue: str):
     assert app.amqp.router.route({}, task)["queue"].name == queue
 
 
-def test_no_scheduled_message_outlives_its_successor():
+def test_scheduled_messages_cannot_pile_up():
     assert {"payments.sweep", "events.relay"} <= set(app.conf.beat_schedule)
     for entry in app.conf.beat_schedule.values():
-        assert entry["options"]["expires"] <= entry["schedule"]
+        assert entry["options"]["expires"] <= 5 * entry["schedule"]
 
 
 def test_tasks_are_acknowledged_late_and_never_repeated_by_celery():
