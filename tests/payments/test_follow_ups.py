@@ -235,6 +235,15 @@ def test_a_refund_is_reserved_when_asked_and_paid_when_done(hands: Hands) -> Non
     assert books()[-1] == ("succeeded", "POSTED")
 
 
+def test_a_refund_of_another_amount_than_asked_is_not_believed(hands: Hands) -> None:
+    payment = hands.sale()
+    refund = hands.refund(payment, 4000)
+    hands.send(hands.done(3000))
+    assert (fresh(refund).state, fresh(payment).refunded, fresh(payment).refund_reserved) == ("UNKNOWN", 0, 4000)
+    hands.ask(hands.done(4000))
+    assert (fresh(refund).state, fresh(payment).refunded) == ("SUCCEEDED", 4000)
+
+
 @pytest.mark.parametrize("end", ["declined", "invalid", "given up", "never sent"])
 def test_a_refund_that_ends_badly_frees_its_amount(hands: Hands, end) -> None:
     payment = hands.sale()

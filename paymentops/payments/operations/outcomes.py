@@ -25,6 +25,7 @@ from paymentops.providers.contract import (
     InquiryOutcome,
     NotFound,
     NotSent,
+    Operation,
     Outcome,
     Pending,
     Unknown,
@@ -84,11 +85,15 @@ def _seen_before(answer: Answer) -> bool:
 
 
 def _believable(attempt: Attempt, outcome: Outcome | InquiryOutcome) -> Outcome | InquiryOutcome:
-    """Treat an approval of another currency, or of more than was asked for, as an answer nobody can act on."""
+    """Treat an approval of another currency, or of more than was asked for, as an answer nobody can act on.
+
+    Less than was asked for is a partial approval, but no refund was asked for in parts.
+    """
     if not isinstance(outcome, Approved):
         return outcome
     amounts = [outcome.amount] if outcome.captured is None else [outcome.amount, outcome.captured]
-    if all(amount.currency == attempt.currency and 0 < amount.minor <= attempt.amount for amount in amounts):
+    least = attempt.amount if attempt.operation == Operation.REFUND else 1
+    if all(amount.currency == attempt.currency and least <= amount.minor <= attempt.amount for amount in amounts):
         return outcome
     return Unknown(
         reason=f"asked for {attempt.money}, answered {', '.join(map(str, amounts))}",
