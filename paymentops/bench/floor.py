@@ -5,23 +5,20 @@ triggers, pipelined with their commit, from two processes of eight psycopg conne
 """
 
 import json
-import multiprocessing
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from paymentops.bench.http_load import UnexpectedAnswer
+from paymentops.bench import parallel
 from paymentops.bench.measuring import Sample
+from paymentops.bench.parallel import Lane
 from paymentops.core import ids
-
-_FORK = multiprocessing.get_context("fork")
 
 _INSERTS: Final = (
     """INSERT INTO idempotency_idempotencykey (id, client_id, operation, key, fingerprint, request_digest,
@@ -55,43 +52,16 @@ def run(*, conninfo: str, client_id: UUID, payments: int, processes: int, connec
     """Write ``payments`` payments; ``due`` is when a worker may take them on.
 
     Raises:
-        UnexpectedAnswer: the database refused a row.
+        BenchFailed: the database refused a row.
     """
-    lanes = processes * connections
-    share = payments // lanes
-    barrier = _FORK.Barrier(processes + 1)
-    results = _FORK.SimpleQueue()
-    children = [
-        _FORK.Process(target=_child, args=(conninfo, client_id, share, connections, due, barrier, results), daemon=True)
-        for _ in range(processes)
-    ]
-    for child in children:
-        child.start()
-    barrier.wait()
-    started = time.perf_counter()
-    answers = [results.get() for _ in children]
-    seconds = time.perf_counter() - started
-    for child in children:
-        child.join()
-    failed = [answer for answer in answers if isinstance(answer, str)]
-    if failed:
-        raise UnexpectedAnswer(failed[0])
-    latencies = list(chain.from_iterable(answers))
-    return Sample(done=len(latencies), seconds=seconds, latencies=latencies)
+    share = payments // (processes * connections)
+    prepare = partial(_open, conninfo, client_id, share=share, connections=connections, due=due)
+    return parallel.measure([prepare] * processes)
 
 
-def _child(  # noqa: PLR0917 - the arguments of a process go by position
-    conninfo: str, client_id: UUID, share: int, connections: int, due: datetime, barrier: Any, results: Any
-) -> None:
-    try:
-        opened = [psycopg.connect(conninfo, prepare_threshold=0, autocommit=True) for _ in range(connections)]
-        rows = [[_row(client_id, due) for _ in range(share)] for _ in opened]
-        barrier.wait()
-        with ThreadPoolExecutor(connections) as pool:
-            work = pool.map(_lane, opened, rows)
-            results.put(list(chain.from_iterable(work)))
-    except psycopg.Error as error:
-        results.put(f"{type(error).__name__}: {error}")
+def _open(conninfo: str, client_id: UUID, *, share: int, connections: int, due: datetime) -> list[Lane]:
+    opened = [psycopg.connect(conninfo, prepare_threshold=0, autocommit=True) for _ in range(connections)]
+    return [partial(_lane, connection, [_row(client_id, due) for _ in range(share)]) for connection in opened]
 
 
 def _lane(connection: psycopg.Connection, rows: Sequence[dict[str, Any]]) -> list[float]:

@@ -3,24 +3,18 @@
 A comfortable HTTP client would take more of the two shared cores than the server does.
 """
 
-import multiprocessing
 import socket
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from urllib.parse import urlsplit
 
+from paymentops.bench import parallel
 from paymentops.bench.measuring import Sample
+from paymentops.bench.parallel import BenchFailed, Lane
 
-_FORK = multiprocessing.get_context("fork")
 _HEAD_END = b"\r\n\r\n"
-
-
-class UnexpectedAnswer(RuntimeError):
-    """The server answered otherwise than the bench needs; what it measured would mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,38 +57,18 @@ def run(load: Load) -> Sample:
     """Send everything; the clock runs from the first request to the last answer.
 
     Raises:
-        UnexpectedAnswer: any answer has another status than expected.
+        BenchFailed: any answer has another status than expected.
     """
-    barrier = _FORK.Barrier(len(load.per_process) + 1)
-    results = _FORK.SimpleQueue()
-    children = [
-        _FORK.Process(target=_child, args=(load, lanes, barrier, results), daemon=True) for lanes in load.per_process
-    ]
-    for child in children:
-        child.start()
-    barrier.wait()
-    started = time.perf_counter()
-    answers = [results.get() for _ in children]
-    seconds = time.perf_counter() - started
-    for child in children:
-        child.join()
-    failed = [answer for answer in answers if isinstance(answer, str)]
-    if failed:
-        raise UnexpectedAnswer(failed[0])
-    latencies = list(chain.from_iterable(answers))
-    return Sample(done=len(latencies), seconds=seconds, latencies=latencies)
+    return parallel.measure([partial(_open, load, lanes) for lanes in load.per_process])
 
 
-def _child(load: Load, lanes: Sequence[Sequence[Request]], barrier: object, results: object) -> None:
+def _open(load: Load, lanes: Sequence[Sequence[Request]]) -> list[Lane]:
     address = urlsplit(load.url)
     sockets = [socket.create_connection((address.hostname, address.port), timeout=60) for _ in lanes]
-    barrier.wait()  # type: ignore[attr-defined]
-    try:
-        with ThreadPoolExecutor(len(lanes)) as pool:
-            work = pool.map(partial(_lane, expected_status=load.expected_status), sockets, lanes)
-            results.put(list(chain.from_iterable(work)))  # type: ignore[attr-defined]
-    except (UnexpectedAnswer, OSError) as error:
-        results.put(f"{type(error).__name__}: {error}")  # type: ignore[attr-defined]
+    return [
+        partial(_lane, connection, requests, expected_status=load.expected_status)
+        for connection, requests in zip(sockets, lanes, strict=True)
+    ]
 
 
 def _lane(connection: socket.socket, requests: Sequence[Request], *, expected_status: int) -> list[float]:
@@ -106,7 +80,7 @@ def _lane(connection: socket.socket, requests: Sequence[Request], *, expected_st
         connection.sendall(request.raw)
         status, body = _answer(connection)
         if status != expected_status:
-            raise UnexpectedAnswer(f"expected {expected_status}, got {status}: {body[:300]!r}")
+            raise BenchFailed(f"expected {expected_status}, got {status}: {body[:300]!r}")
         latencies.append(time.perf_counter() - started)
     return latencies
 
@@ -125,7 +99,7 @@ def _answer(connection: socket.socket) -> tuple[int, bytes]:
 def _more(connection: socket.socket) -> bytes:
     piece = connection.recv(65536)
     if not piece:
-        raise UnexpectedAnswer("The server closed the connection.")
+        raise BenchFailed("The server closed the connection.")
     return piece
 
 
@@ -133,4 +107,4 @@ def _content_length(head: bytes) -> int:
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             return int(line[15:])
-    raise UnexpectedAnswer(f"The answer has no Content-Length: {head[:200]!r}")
+    raise BenchFailed(f"The answer has no Content-Length: {head[:200]!r}")

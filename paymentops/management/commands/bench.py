@@ -13,7 +13,7 @@ from paymentops.access import operations as access
 from paymentops.access.actors import Actor
 from paymentops.access.models import ApiClient
 from paymentops.bench import filling, intake
-from paymentops.bench.http_load import UnexpectedAnswer
+from paymentops.bench.parallel import BenchFailed
 from paymentops.core import clock
 from paymentops.local import record
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 now=clock.now(),
                 progress=lambda text: console.print(text, style="dim"),
             )
-        except (UnexpectedAnswer, OSError) as error:
+        except BenchFailed as error:
             raise CommandError(f"The system did not answer as the bench needs: {error}") from error
         if options["json"]:
             self.stdout.write(json.dumps(figures, indent=2))

@@ -1,0 +1,42 @@
+import pytest
+
+from paymentops.bench import parallel
+from paymentops.bench.http_load import Request, spread
+from paymentops.bench.measuring import Measured, Sample, ratio_of_pairs
+from paymentops.bench.parallel import BenchFailed
+
+
+def sample(rate: float, *latencies: float) -> Sample:
+    return Sample(done=int(rate), seconds=1.0, latencies=latencies)
+
+
+def test_a_measured_thing_has_the_median_rate_and_percentiles_over_all_runs():
+    measured = Measured([sample(100, 0.001, 0.002), sample(300, 0.003), sample(200, 0.1)])
+    assert measured.as_json(ratio=0.5) == {"rate": 200.0, "p50_ms": 3.0, "p99_ms": 100.0, "ratio": 0.5}
+
+
+def test_the_ratio_is_that_of_neighbouring_runs_so_that_a_slow_minute_meets_both():
+    product = Measured([sample(50), sample(10), sample(60)])
+    floor = Measured([sample(100), sample(20), sample(100)])
+    assert ratio_of_pairs(product, floor) == 0.5
+
+
+def test_requests_are_dealt_to_every_connection_of_every_process():
+    lanes = spread([Request(str(n).encode()) for n in range(10)], processes=2, connections=2)
+    assert [[len(lane) for lane in process] for process in lanes] == [[3, 3], [2, 2]]
+
+
+def test_lanes_of_all_processes_are_counted_together():
+    measured = parallel.measure([lambda: [lambda: [0.1, 0.2], lambda: [0.3]]] * 2)
+    assert measured.done == 6
+    assert sorted(measured.latencies) == [0.1, 0.1, 0.2, 0.2, 0.3, 0.3]
+
+
+def failing() -> list[float]:
+    raise OSError("the server went away")
+
+
+@pytest.mark.parametrize("preparation", [failing, lambda: [failing]])
+def test_a_failure_is_told_and_never_measured(preparation):
+    with pytest.raises(BenchFailed, match="the server went away"):
+        parallel.measure([preparation, lambda: [list]])
