@@ -29,7 +29,7 @@ from paymentops.payments.commands import CancelPayment, CapturePayment, CreatePa
 from paymentops.payments.models import Attempt, InboundNotification, Payment
 from paymentops.payments.operations import accepting, expiring, notifying, requesting, working
 from paymentops.payments.operations.accepting import Keyed, Requester
-from paymentops.providers.adapters.sandbox.adapter import NAME as SANDBOX
+from paymentops.providers.adapters.sandbox import adapter as sandbox
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +91,8 @@ def story_settings(*, sandbox_url: str, call_seconds: float = CALL_SECONDS) -> I
     try:
         yield pace
     finally:
+        # The settings of the story made an adapter of their own, which nobody asks again.
+        sandbox.from_settings().close()
         _set(before)
         log.setLevel(level)
 
@@ -114,7 +116,9 @@ class Telling:
         self._orders = {order.number: order for order in story.orders}
         self._clock = StoryClock(at=story.steps[0].at, call_seconds=pace.call_seconds, call_lasts=pace.call_lasts)
         self._done = _done_before(requester.client_id, run)
-        self._arrived = set(InboundNotification.objects.filter(provider=SANDBOX).values_list("event_id", flat=True))
+        self._arrived = set(
+            InboundNotification.objects.filter(provider=sandbox.NAME).values_list("event_id", flat=True)
+        )
         self._mail: list[Delivery] = []
         self._silent = False
 
@@ -163,7 +167,7 @@ class Telling:
 
     def _receive(self, delivery: Delivery) -> None:
         at = max(delivery.at, self._clock.at)
-        notifying.receive(provider=SANDBOX, webhook=delivery.signed(at=at), now=at)
+        notifying.receive(provider=sandbox.NAME, webhook=delivery.signed(at=at), now=at)
 
     def _empty_boxes(self) -> None:
         """Take in what is still on its way and relay every event, so that the story leaves no backlog."""
@@ -263,7 +267,7 @@ def _command(order: Order) -> CreatePayment:
         reference=order.reference,
         customer_reference=order.customer,
         capture=order.capture,
-        provider=SANDBOX,
+        provider=sandbox.NAME,
         metadata={"channel": order.channel},
     )
 

@@ -22,7 +22,6 @@ from paymentops.providers.contract import (
     Method,
     NotSent,
     Outcome,
-    Provider,
     ProviderEvent,
     Question,
     RetryClass,
@@ -142,7 +141,7 @@ class SandboxProvider:
         return mapping.outcome_of(answer, key=instruction.provider_key, amount=instruction.amount, now=now)
 
 
-def from_settings() -> Provider:
+def from_settings() -> SandboxProvider:
     """Return the adapter that the settings describe."""
     return build(
         Config(
@@ -158,7 +157,7 @@ def from_settings() -> Provider:
 
 
 @lru_cache(maxsize=8)
-def build(config: Config) -> Provider:
+def build(config: Config) -> SandboxProvider:
     """Return one adapter per configuration and process."""
     return SandboxProvider(config)
 
