@@ -180,6 +180,9 @@ def test_only_one_relay_works_at_a_time(tell, listener) -> None:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
             assert cursor.fetchone() == (True,)
         assert deliver(listener) == operations.Delivery()
+        with other.cursor() as cursor:
+            # A lock that only ends with its connection is still held for a moment after the connection was closed.
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
     finally:
         other.close()
     assert deliver(listener).delivered == 1

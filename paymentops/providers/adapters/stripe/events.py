@@ -9,6 +9,7 @@ from typing import Any, Final
 import stripe
 
 from paymentops.core.errors import ApplicationError
+from paymentops.core.money import Money
 from paymentops.providers.adapters.stripe import mapping
 from paymentops.providers.adapters.stripe.amounts import from_stripe
 from paymentops.providers.contract import (
@@ -79,13 +80,22 @@ def _outcome(operation: Operation | None, about: mapping.Document, *, now: datet
         case Operation.REFUND:
             result = mapping.refund(about, now=now)
         case Operation.CAPTURE | Operation.VOID:
-            try:
-                asked = from_stripe(int(about.get("amount", 0)), str(about.get("currency", "")))
-            except (ApplicationError, TypeError, ValueError):
+            asked = _amount(about)
+            if asked is None:
                 return None
             read_state = mapping.capture if operation is Operation.CAPTURE else mapping.void
             result = read_state(about, asked=asked, now=now)
     return None if isinstance(result, Unknown | NotFound) else result
+
+
+def _amount(about: mapping.Document) -> Money | None:
+    units = about.get("amount")
+    if not isinstance(units, int) or isinstance(units, bool):
+        return None
+    try:
+        return from_stripe(units, str(about.get("currency", "")))
+    except ApplicationError:
+        return None
 
 
 def _intent_of(operation: Operation | None, about: mapping.Document) -> str:
