@@ -48,6 +48,7 @@ def measure(*, target: Target, payments: int, now: datetime, progress: Progress)
 
 def _measure(target: Target, payments: int, now: datetime, progress: Progress) -> dict[str, Any]:
     floors, firsts, replays, batches = [], [], [], []
+    batches_each = max(4, payments // 250)
     _warm_up(target, now)
     for run in range(1, _RUNS + 1):
         progress(f"run {run} of {_RUNS}: floor")
@@ -58,7 +59,7 @@ def _measure(target: Target, payments: int, now: datetime, progress: Progress) -
         progress(f"run {run} of {_RUNS}: replays")
         replays.append(_send(target, requests))
         progress(f"run {run} of {_RUNS}: batches of {BATCH}")
-        batches.append(_send_batches(target, max(2 * BATCH, payments), now))
+        batches.append(_send_batches(target, batches_each, now))
     measured_floor, first, replay, batch = map(Measured, (floors, firsts, replays, batches))
     return {
         "floor": measured_floor.as_json(),
@@ -107,14 +108,14 @@ def _requests(target: Target, count: int, now: datetime) -> list[Request]:
     ]
 
 
-def _send_batches(target: Target, payments: int, now: datetime) -> Sample:
+def _send_batches(target: Target, batches: int, now: datetime) -> Sample:
     requests = [
         Request.post(
             url=target.url, path="/api/v1/payments/batch", secret=target.secret, body=json.dumps(_batch(now)).encode()
         )
-        for _ in range(payments // BATCH)
+        for _ in range(batches)
     ]
-    lanes = http_load.spread(requests, processes=PROCESSES, connections=1)
+    lanes = http_load.spread(requests, processes=PROCESSES, connections=2)
     sample = http_load.run(Load(url=target.url, per_process=lanes, expected_status=200))
     return Sample(done=sample.done * BATCH, seconds=sample.seconds, latencies=sample.latencies)
 

@@ -3,6 +3,8 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Length
+from django.db.models.lookups import GreaterThanOrEqual
 
 from paymentops.access.models import ApiClient
 
@@ -52,8 +54,11 @@ class IdempotencyKey(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["key", "operation", "client"], name="idempotency_key_used_once"),
+            # The length stands apart, and its upper end in the column: a counted repetition makes PostgreSQL's regular
+            # expression cost more than the rest of the row's insertion.
             models.CheckConstraint(
-                condition=models.Q(key__regex=r"^[A-Za-z0-9_:.-]{16,255}$"), name="idempotency_key_is_well_formed"
+                condition=models.Q(GreaterThanOrEqual(Length("key"), 16), key__regex=r"^[A-Za-z0-9_:.-]+$"),
+                name="idempotency_key_is_well_formed",
             ),
         ]
 

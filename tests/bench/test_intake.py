@@ -22,7 +22,7 @@ def test_intake_is_measured_against_its_floor_and_the_tables_can_be_filled(syste
         " count(*) FILTER (WHERE k.request_digest = '')"
         " FROM payments_payment p JOIN idempotency_idempotencykey k ON k.id = p.key_id"
     )[0]
-    assert (expired, floors, singles, batched) == (50, 3 * 64, 320 + 3 * 64, 3 * 1000)
+    assert (expired, floors, singles, batched) == (50, 3 * 64, 320 + 3 * 64, 3 * 4 * 500)
     assert [name for name in system.violations() if name.startswith("ledger.")] == []
 
 
