@@ -29,13 +29,15 @@ _HOLD_LOCK: Final = 0x7061796F  # "payo"
 _CLAIM: Final = """
 WITH quick AS (
     SELECT set_config('synchronous_commit', 'off', true), pg_try_advisory_xact_lock_shared(%(hold)s) AS free
+), due AS MATERIALIZED (
+    -- Evaluated once: the planner may run a plain subquery again for each row it joins, and claim beyond the limit.
+    SELECT id FROM payments_attempt WHERE next_action_at <= %(now)s
+    ORDER BY next_action_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE payments_attempt SET fence = fence + 1, lease_expires_at = %(until)s, next_action_at = %(until)s
-FROM quick
-WHERE quick.free AND id IN (
-    SELECT id FROM payments_attempt WHERE next_action_at <= %(now)s
-    ORDER BY next_action_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-RETURNING id, fence
+FROM quick, due
+WHERE quick.free AND payments_attempt.id = due.id
+RETURNING payments_attempt.id, fence
 """
 
 

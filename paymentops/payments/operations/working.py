@@ -32,8 +32,9 @@ def work_off(*, limit: int, clock: Clock) -> int:
         claims = dispatching.claim_due(limit=1, now=clock())
         if not claims:
             break
-        carry_out(claim=claims[0], clock=clock)
-        done += 1
+        for claim in claims:
+            carry_out(claim=claim, clock=clock)
+        done += len(claims)
     return done
 
 
