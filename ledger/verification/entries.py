@@ -1,15 +1,13 @@
-"""Recompute the ledger from its lines up and name every row that does not agree.
+"""Entries: lines, states, reversals, guarded accounts and the trial balance.
 
-Nothing here trusts a trigger or a stored sum: a superuser can switch triggers off. Each check is one statement that
-PostgreSQL computes over whole tables and whose violations are streamed, so memory does not grow with the ledger.
+Each check is one statement that PostgreSQL computes over whole tables and whose violations are streamed.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
-
-from django.db import connection, transaction
+from typing import Final
 
 from ledger import chart
+from ledger.verification.reading import stream
 from paymentops.core.verification import Check
 
 # Each statement selects the violations: a sentence, and nothing when all is well.
@@ -140,14 +138,14 @@ _STATEMENTS: Final = {
 
 
 def checks() -> Iterator[Check]:
-    """Run every check of the ledger, one after the other."""
+    """Run every check of entries, one after the other."""
     for name, statement in _STATEMENTS.items():
-        yield Check.of(name, (row[0] for row in _stream(statement)))
+        yield Check.of(name, (row[0] for row in stream(statement)))
     yield Check.of("ledger.accounts_follow_chart", _accounts_off_chart())
 
 
 def _accounts_off_chart() -> Iterator[str]:
-    for code, currency, kind, side, guarded in _stream(_ACCOUNTS):
+    for code, currency, kind, side, guarded in stream(_ACCOUNTS):
         try:
             line = chart.find(code)
         except chart.UnknownAccount:
@@ -155,11 +153,3 @@ def _accounts_off_chart() -> Iterator[str]:
             continue
         if (kind, side, guarded) != (line.kind, line.side, line.guarded):
             yield f"{code} {currency}: kind, side or guard differ from the chart of accounts"
-
-
-def _stream(statement: str) -> Iterator[tuple[Any, ...]]:
-    """Read rows through a cursor of the server, a thousand at a time."""
-    with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.execute(statement)
-        while rows := cursor.fetchmany(1000):
-            yield from rows

@@ -1,7 +1,7 @@
 """Accounts, entries, lines and the transitions of entries.
 
-Rows are written by ``ledger.operations`` only. What a row may look like is enforced by the constraints below and by
-the triggers of the migrations ``0002`` (written once) and ``0003`` (balanced, sealed, on the right side).
+What a row may look like is enforced by the constraints below and by the triggers of the migrations ``0002`` (written
+once) and ``0003`` (balanced, sealed, on the right side).
 """
 
 from django.db import models
