@@ -1,0 +1,35 @@
+"""Reads of the ledger: balances on two axes, statements, entries of a source and the trial balance.
+
+A balance folds transitions. Entering PENDING adds an entry's lines to the pending balance, leaving it takes them away,
+entering POSTED adds them to the posted balance; REVERSED changes nothing, because the reversal is an entry of its own.
+``effective_at`` asks what counted by a moment, ``known_at`` what had been recorded by one; without them, all counts.
+"""
+
+from ledger.queries.balances import Balance, TrialBalance, balances, trial_balance
+from ledger.queries.entries import (
+    EntryView,
+    LineView,
+    TransitionView,
+    entries_for_source,
+    entries_for_sources,
+    view,
+    with_story,
+)
+from ledger.queries.statements import Position, StatementLine, statement
+
+__all__ = [
+    "Balance",
+    "EntryView",
+    "LineView",
+    "Position",
+    "StatementLine",
+    "TransitionView",
+    "TrialBalance",
+    "balances",
+    "entries_for_source",
+    "entries_for_sources",
+    "statement",
+    "trial_balance",
+    "view",
+    "with_story",
+]
