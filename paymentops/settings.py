@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "paymentops",
     "paymentops.access",
     "paymentops.events",
+    "paymentops.casework",
     "paymentops.idempotency",
     "paymentops.providers",
     "paymentops.payments",

@@ -19,7 +19,7 @@ from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from paymentops.access import operations, pages, roles
-from paymentops.access.models import ApiClient, ApiKey, AuditEntry, User
+from paymentops.access.models import ApiClient, ApiKey, AuditEntry, Team, User
 from paymentops.core import clock
 
 
@@ -41,6 +41,49 @@ class LookUpAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
         """Refuse."""
         return False
+
+
+class Audited:
+    """Mixed into a page whose forms change rows: each change leaves its audit row, with the values before and after."""
+
+    audited_as = ""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        """Refuse: what people did keeps the name of who and what."""
+        return False
+
+    def construct_change_message(
+        self,
+        request: HttpRequest,  # noqa: ARG002 - the framework's signature
+        form: forms.ModelForm,  # type: ignore[type-arg]
+        formsets: Any,  # noqa: ARG002
+        add: bool = False,  # noqa: ARG002
+    ) -> Any:
+        """Return what changed, before and after, for the audit row; passwords only by name."""
+        changed = form.changed_data
+        return {
+            "before": {name: _shown(name, form.initial.get(name)) for name in changed},
+            "after": {name: _shown(name, form.cleaned_data.get(name)) for name in changed},
+        }
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        """Write the audit row of a new row."""
+        self._audit(request, obj, f"{self.audited_as}.add", message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        """Write the audit row of a change to a row."""
+        self._audit(request, obj, f"{self.audited_as}.change", message)
+
+    def _audit(self, request: HttpRequest, obj: Any, what: str, message: dict[str, Any]) -> None:
+        operations.audit(
+            action=what,
+            actor=pages.person(request),
+            object_type=self.audited_as,
+            object_id=str(obj),
+            before=message["before"],
+            after=message["after"],
+            now=clock.now(),
+        )
 
 
 class ReasonForm(BaseDialogForm):
@@ -123,9 +166,10 @@ class ApiKeyAdmin(LookUpAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(Audited, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     """Members of staff. Nobody is deleted: what people did keeps their name; they are made inactive."""
 
+    audited_as = "user"
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -139,10 +183,6 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     def roles(self, user: User) -> str:
         """Name the roles of a person."""
         return ", ".join(group.name for group in user.groups.all())
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        """Refuse."""
-        return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         """Keep what only a superuser may give: superuser, and single permissions beside the roles."""
@@ -160,39 +200,6 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
         with transaction.atomic():
             return super().user_change_password(request, id, form_url)
 
-    def construct_change_message(  # type: ignore[override]
-        self,
-        request: HttpRequest,  # noqa: ARG002 - the framework's signature
-        form: forms.ModelForm,  # type: ignore[type-arg]
-        formsets: Any,  # noqa: ARG002
-        add: bool = False,  # noqa: ARG002
-    ) -> Any:
-        """Return what changed, before and after, for the audit row; passwords only by name."""
-        changed = form.changed_data
-        return {
-            "before": {name: _shown(name, form.initial.get(name)) for name in changed},
-            "after": {name: _shown(name, form.cleaned_data.get(name)) for name in changed},
-        }
-
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
-        """Write the audit row of a new person."""
-        self._audit(request, obj, "user.add", message)
-
-    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
-        """Write the audit row of a change to a person."""
-        self._audit(request, obj, "user.change", message)
-
-    def _audit(self, request: HttpRequest, obj: Any, what: str, message: dict[str, Any]) -> None:
-        operations.audit(
-            action=what,
-            actor=pages.person(request),
-            object_type="user",
-            object_id=obj.get_username(),
-            before=message["before"],
-            after=message["after"],
-            now=clock.now(),
-        )
-
 
 def _shown(name: str, value: Any) -> Any:
     if "password" in name:
@@ -200,6 +207,26 @@ def _shown(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple | QuerySet):
         return sorted(str(item) for item in value)
     return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+@admin.register(Team)
+class TeamAdmin(Audited, ModelAdmin):
+    """Teams and who is in them."""
+
+    audited_as = "team"
+    list_display = ("name", "shown_members", "is_active")
+    filter_horizontal = ("members",)
+    search_fields = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
+        """Fetch the people with the teams."""
+        teams: QuerySet[Team] = super().get_queryset(request)
+        return teams.prefetch_related("members")
+
+    @admin.display(description="Members")
+    def shown_members(self, team: Team) -> str:
+        """Name the people of a team."""
+        return ", ".join(sorted(user.get_username() for user in team.members.all()))
 
 
 admin.site.unregister(Group)

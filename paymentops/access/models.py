@@ -33,6 +33,21 @@ class User(AbstractUser):
         permissions: ClassVar = [("view_pii", "Can see personal data unmasked")]
 
 
+class Team(models.Model):
+    """People who answer for something together. A team that is gone is made inactive; what it did keeps its name."""
+
+    name = models.CharField(max_length=80, unique=True)
+    members = models.ManyToManyField(User, blank=True, related_name="teams")
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering: ClassVar = ["name", "id"]
+        constraints: ClassVar = [models.CheckConstraint(condition=~Q(name=""), name="team_has_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ApiClient(models.Model):
     """A service that calls the API. Its idempotency keys and payments are its own."""
 

@@ -71,6 +71,8 @@ ADMIN: Final = Role(
         "access.view_pii",
         "access.add_user",
         "access.change_user",
+        "access.add_team",
+        "access.change_team",
         "access.revoke_apikey",
         "auth.view_group",
         "console.read_raw",

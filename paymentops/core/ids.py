@@ -24,6 +24,9 @@ class Prefix(StrEnum):
     EVENT = "evt"
     CLIENT = "cli"
     API_KEY = "key"
+    PROPOSAL = "prp"
+    COMMENT = "com"
+    ATTACHMENT = "fil"
 
 
 class UnreadableId(ApplicationError):
