@@ -4,7 +4,7 @@ The public form is ``<prefix>_<32 hexadecimal digits>``, for example ``pay_0199f
 Source of the layout: RFC 9562, section 5.7, with the sub-millisecond fraction of section 6.2, method 3.
 """
 
-import secrets
+import os
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -43,7 +43,7 @@ def new(now: datetime) -> UUID:
     milliseconds, rest = divmod(microseconds, 1000)
     fraction = rest * 4096 // 1000
     value = (milliseconds & ((1 << 48) - 1)) << 80
-    value |= 0x7 << 76 | fraction << 64 | 0b10 << 62 | secrets.randbits(62)
+    value |= 0x7 << 76 | fraction << 64 | 0b10 << 62 | int.from_bytes(os.urandom(8)) >> 2
     return UUID(int=value)
 
 
