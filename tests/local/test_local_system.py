@@ -14,8 +14,10 @@ from paymentops.local import embedded, places, record, system
 from paymentops.local.output import Output, SteadyConsole
 from paymentops.management.commands import up
 
+# Asks for Ctrl-C by itself, because a shell that runs the tests in the background lets its children ignore it.
 SERVER = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     print("up", flush=True)
     time.sleep(600)

@@ -19,8 +19,10 @@ print("ids", os.getpid(), child.pid, flush=True)
 time.sleep(600)
 """
 
+# Asks for Ctrl-C by itself, because a shell that runs the tests in the background lets its children ignore it.
 POLITE = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     print("up", flush=True)
     time.sleep(600)
