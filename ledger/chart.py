@@ -4,6 +4,7 @@ An account is written ``<number>`` or ``<number>:<part>``; the part names the pr
 account that it belongs to. There is one account per currency. Source: the accounts table of the ledger's semantics.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -88,6 +89,39 @@ _ACCOUNTS: Final = (
 )
 CHART: Final = MappingProxyType({account.number: account for account in _ACCOUNTS})
 
+# The first digit says what an account is, the first two what it is about.
+_GROUPS: Final = MappingProxyType(
+    {
+        "1": "assets",
+        "10": "cash",
+        "11": "receivables",
+        "12": "withheld and suspense",
+        "2": "liabilities",
+        "20": "payables",
+        "4": "income",
+        "40": "gains",
+        "5": "expenses",
+        "50": "costs and losses",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One place in the tree of accounts: a group such as ``11``, a line of the chart, or an account in use below it.
+
+    Args:
+        code: the digits of a group or line, or the whole code of an account.
+        name: the name in words; of an account with a part, the part.
+        line: the line of the chart, with kind and normal side; None for a group.
+        branches: what stands below, by code.
+    """
+
+    code: str
+    name: str
+    line: ChartAccount | None
+    branches: tuple["Branch", ...]
+
 
 def find(code: str) -> ChartAccount:
     """Return the line of the chart that an account code belongs to.
@@ -111,3 +145,48 @@ def account(number: str, currency: str, *, part: str = "") -> AccountRef:
     code = f"{number}:{part}" if part else number
     line = find(code)
     return AccountRef(code=code, currency=currency, name=f"{line.name}:{part}" if part else line.name)
+
+
+def tree(codes: Iterable[str] = ()) -> tuple[Branch, ...]:
+    """Return the chart as a tree: assets, receivables, provider_receivable, and the accounts given at the ends.
+
+    Args:
+        codes: codes of accounts in use, such as ``1110:sandbox``, in any order; one without a part is its line itself.
+
+    Raises:
+        UnknownAccount: see ``find``.
+    """
+    parts: dict[str, set[str]] = {number: set() for number in CHART}
+    for code in codes:
+        line = find(code)
+        if line.part:
+            parts[line.number].add(code)
+    return tuple(_group(prefix, parts) for prefix in _GROUPS if len(prefix) == 1)
+
+
+def path(code: str) -> tuple[str, ...]:
+    """Return the codes from the root of the tree down to an account: ``1``, ``11``, ``1110``, ``1110:sandbox``.
+
+    Raises:
+        UnknownAccount: see ``find``.
+    """
+    line = find(code)
+    above = (line.number[:1], line.number[:2], line.number)
+    return (*above, code) if line.part else above
+
+
+def _group(prefix: str, parts: dict[str, set[str]]) -> Branch:
+    groups = tuple(_group(below, parts) for below in _GROUPS if below[:-1] == prefix)
+    return Branch(prefix, _GROUPS[prefix], None, groups or _lines(prefix, parts))
+
+
+def _lines(prefix: str, parts: dict[str, set[str]]) -> tuple[Branch, ...]:
+    return tuple(
+        Branch(number, line.name, line, _in_use(line, parts[number]))
+        for number, line in CHART.items()
+        if number.startswith(prefix)
+    )
+
+
+def _in_use(line: ChartAccount, codes: set[str]) -> tuple[Branch, ...]:
+    return tuple(Branch(code, code.partition(":")[2], line, ()) for code in sorted(codes))
