@@ -8,11 +8,11 @@ means *proven not executed*; a read timeout, a reset after sending, a 5xx, an un
 value is ``Unknown``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from paymentops.core.errors import ApplicationError
@@ -100,6 +100,22 @@ class Question:
     deadline: datetime
     provider_reference: str = ""
     attempt_reference: str = ""
+    capture_now: bool = False
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What the payer brought back from a required action, for an authorisation that waits for it.
+
+    ``details`` are handed to the provider as they came. The other fields are those of the instruction it answers.
+    """
+
+    provider_key: str
+    reference: str
+    amount: Money
+    details: Mapping[str, str]
+    deadline: datetime
     capture_now: bool = False
     at: datetime | None = None
 
@@ -229,6 +245,7 @@ class Capabilities:
 
     Args:
         methods: the payment methods it takes.
+        currencies: the currencies it takes; ``None`` for all that we know.
         key_length: the longest idempotency key it accepts, in characters.
         key_window: how long it remembers a key; after 80 % of it we inquire and never resend.
         visibility_horizon: how long after sending "not found" may still be wrong.
@@ -238,7 +255,10 @@ class Capabilities:
         call_timeout: the longest one call may take.
         partial_capture: whether less than the authorised amount can be captured.
         multiple_captures: whether one authorisation can be captured more than once.
-        can_inquire: whether it can be asked by our key or reference.
+        can_hold: whether an amount can be authorised now and captured later; if not, it only takes money at once.
+        can_inquire: whether it can be asked by our key or reference. If not, an unknown outcome is resolved by its
+            notification or by sending the same key and bytes again inside the key window (SEMANTICS section 2).
+        webhook_receipt: the exact body it wants in return for a notification; empty when any 2xx will do.
     """
 
     methods: frozenset[Method]
@@ -250,15 +270,19 @@ class Capabilities:
     call_timeout: timedelta
     partial_capture: bool
     multiple_captures: bool
+    can_hold: bool = True
     can_inquire: bool = True
+    currencies: frozenset[str] | None = None
+    webhook_receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class InboundWebhook:
-    """A notification as it arrived: the raw bytes and the headers, names in lower case."""
+    """A request of a provider as it arrived: the raw bytes, the headers (names in lower case) and the URL's query."""
 
     body: bytes
     headers: Mapping[str, str]
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 class Provider(Protocol):
@@ -282,13 +306,21 @@ class Provider(Protocol):
     def inquire(self, question: Question) -> InquiryOutcome:
         """Tell what became of an earlier instruction, without any effect of its own."""
 
-    def parse_webhook(self, webhook: InboundWebhook, *, now: datetime) -> ProviderEvent:
-        """Verify and read a notification.
+    def parse_webhook(self, webhook: InboundWebhook, *, now: datetime) -> Sequence[ProviderEvent]:
+        """Verify and read what one request tells: one event at most providers, several or none at some.
 
         Raises:
             WebhookUnauthentic: the signature does not match.
             WebhookRefused: it is stale or cannot be read.
         """
+
+
+@runtime_checkable
+class Completing(Protocol):
+    """What an adapter implements besides, if its provider goes on only when told what the payer did."""
+
+    def complete(self, completion: Completion) -> Outcome:
+        """Hand in what the payer brought back; the same details have one effect, however often they are handed in."""
 
 
 def provider_key(attempt_id: UUID, *, limit: int) -> str:

@@ -36,11 +36,14 @@ class Answer:
 
 
 class Transport:
-    """A pool of connections to one provider, safe between threads; one per process (never carried over a fork)."""
+    """A pool of connections to one provider, safe between threads; one per process (never carried over a fork).
 
-    def __init__(self, *, connections: int = 32) -> None:
+    ``tls`` replaces the trusted roots, for example where the provider wants a certificate of ours.
+    """
+
+    def __init__(self, *, connections: int = 32, tls: ssl.SSLContext | None = None) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpcore.default_ssl_context(),
+            ssl_context=tls or httpcore.default_ssl_context(),
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=20,

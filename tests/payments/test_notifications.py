@@ -65,7 +65,7 @@ def sent(hands: Hands) -> Payment:
 
 def test_a_notification_before_the_answer_captures_the_payment(sent: Payment) -> None:
     response = deliver(document(sent))
-    assert (response.status_code, response.json()) == (200, {"state": "APPLIED"})
+    assert (response.status_code, response.json()) == (200, {"states": ["APPLIED"]})
     assert (fresh(sent).state, fresh(sent).captured) == ("CAPTURED", 10000)
     assert Attempt.objects.get().provider_reference == "ch_1"
 
@@ -79,15 +79,15 @@ def test_a_doubled_notification_is_counted_and_changes_nothing(sent: Payment) ->
 
 def test_the_same_news_under_another_id_is_recorded_and_changes_nothing(sent: Payment) -> None:
     deliver(document(sent))
-    assert deliver(document(sent, event="evt_2")).json() == {"state": "RECORDED"}
+    assert deliver(document(sent, event="evt_2")).json() == {"states": ["RECORDED"]}
     assert fresh(sent).version == 3
 
 
 def test_an_older_notification_that_comes_later_overwrites_nothing(sent: Payment) -> None:
     """hyperswitch#10340: a late webhook overwrote a final state."""
     deliver(document(sent, event="evt_2"))
-    assert deliver(document(sent, status="pending", event="evt_1")).json() == {"state": "RECORDED"}
-    assert deliver(document(sent, status="declined", event="evt_0")).json() == {"state": "RECORDED"}
+    assert deliver(document(sent, status="pending", event="evt_1")).json() == {"states": ["RECORDED"]}
+    assert deliver(document(sent, status="declined", event="evt_0")).json() == {"states": ["RECORDED"]}
     assert fresh(sent).state == "CAPTURED"
 
 
@@ -126,7 +126,7 @@ def test_what_cannot_be_read_is_refused_although_it_is_signed(body) -> None:
 def test_news_of_something_we_do_not_know_is_kept(sent: Payment) -> None:
     stranger = ids.new(sent.created_at).hex
     body = document(sent, key=f"po-{stranger}", reference=f"pay_{stranger}", charge="ch_9")
-    assert deliver(body).json() == {"state": "UNMATCHED"}
+    assert deliver(body).json() == {"states": ["UNMATCHED"]}
     assert bytes(InboundNotification.objects.get().body) == body
     assert fresh(sent).state == "PROCESSING"
 

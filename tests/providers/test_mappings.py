@@ -12,7 +12,7 @@ from paymentops.core.money import Money
 from paymentops.providers.adapters.sandbox import mapping as sandbox
 from paymentops.providers.adapters.stripe import decline_codes
 from paymentops.providers.adapters.stripe import mapping as stripe
-from paymentops.providers.adapters.stripe.amounts import Inexpressible, from_stripe, to_stripe
+from paymentops.providers.adapters.stripe.amounts import from_stripe, to_stripe
 from paymentops.providers.contract import (
     ActionRequired,
     Approved,
@@ -27,6 +27,7 @@ from paymentops.providers.contract import (
 from paymentops.providers.sandbox.faults import RATE_NAMES, Profile, judge, read_profile
 from paymentops.providers.sandbox.tokens import TOKENS, Decision, Fault, Kind
 from paymentops.providers.transport import Answer
+from paymentops.providers.units import Inexpressible
 
 NOW = datetime(2026, 5, 6, 12, tzinfo=UTC)
 EUR = Money(10_000, "EUR")

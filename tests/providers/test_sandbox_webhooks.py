@@ -53,7 +53,7 @@ def test_a_notification_is_signed_and_tells_what_happened(server: SandboxServer,
     instruction = instruct(payment_token="tok_approved", capture_now=True)
     provider.authorize(instruction)
     received = receiver.wait_for(lambda all_: bool(about(all_, instruction.provider_key)))
-    event = provider.parse_webhook(about(received, instruction.provider_key)[0], now=datetime.now(UTC))
+    [event] = provider.parse_webhook(about(received, instruction.provider_key)[0], now=datetime.now(UTC))
     assert event.kind == "charge.succeeded"
     assert event.operation is Operation.AUTHORIZE
     assert event.provider_key == instruction.provider_key
@@ -77,7 +77,7 @@ def test_a_notification_that_was_not_taken_is_sent_again(server: SandboxServer, 
     receiver.answers.append(503)
     provider.authorize(instruction)
     received = receiver.wait_for(lambda all_: len(about(all_, instruction.provider_key)) == 2)
-    event = provider.parse_webhook(about(received, instruction.provider_key)[1], now=datetime.now(UTC))
+    [event] = provider.parse_webhook(about(received, instruction.provider_key)[1], now=datetime.now(UTC))
     assert isinstance(event.outcome, Declined)
 
 
@@ -128,7 +128,7 @@ EVENT = json.dumps({"id": "evt_1", "type": "balance.changed", "created_at": NOW.
 
 @pytest.mark.parametrize("secret", ["new secret", "old secret"])
 def test_every_accepted_secret_is_accepted_while_secrets_rotate(provider: SandboxProvider, secret: str) -> None:
-    event = provider.parse_webhook(signed(EVENT, secret=secret), now=NOW)
+    [event] = provider.parse_webhook(signed(EVENT, secret=secret), now=NOW)
     assert (event.event_id, event.operation, event.outcome) == ("evt_1", None, None)
 
 

@@ -9,6 +9,7 @@ from paymentops.core import clock
 from paymentops.core.api import respond
 from paymentops.core.errors import ApplicationError
 from paymentops.payments.operations import notifying
+from paymentops.providers import registry
 from paymentops.providers.contract import InboundWebhook
 
 
@@ -22,9 +23,11 @@ class WebhookView(View):
         """Take a notification in: 200 also for one that was seen before, 400 or 401 for one that is not genuine."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            row = notifying.receive(
-                provider=provider, webhook=InboundWebhook(body=request.body, headers=headers), now=clock.now()
-            )
+            webhook = InboundWebhook(body=request.body, headers=headers, query=request.GET.dict())
+            rows = notifying.receive(provider=provider, webhook=webhook, now=clock.now())
         except ApplicationError as error:
             return respond(error)
-        return JsonResponse({"state": row.state})
+        receipt = registry.get(provider).capabilities.webhook_receipt
+        if receipt:
+            return HttpResponse(receipt, content_type="text/plain")
+        return JsonResponse({"states": [row.state for row in rows]})

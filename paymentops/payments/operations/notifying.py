@@ -16,14 +16,20 @@ from paymentops.providers.contract import InboundWebhook, ProviderEvent
 N = InboundNotification.State
 
 
-def receive(*, provider: str, webhook: InboundWebhook, now: datetime) -> InboundNotification:
-    """Take in one notification; a second delivery of the same one is counted and changes nothing.
+def receive(*, provider: str, webhook: InboundWebhook, now: datetime) -> list[InboundNotification]:
+    """Take in what one request tells; a second delivery of the same event is counted and changes nothing.
+
+    Each event commits by itself: if a later one fails, the provider sends all again and the earlier ones are known.
 
     Raises:
         UnknownProvider: there is no such provider here.
         WebhookRefused, WebhookUnauthentic: it is forged, stale or unreadable; nothing was changed.
     """
-    event = registry.get(provider).parse_webhook(webhook, now=now)
+    events = registry.get(provider).parse_webhook(webhook, now=now)
+    return [_take_in(event, provider, webhook.body, now) for event in events]
+
+
+def _take_in(event: ProviderEvent, provider: str, body: bytes, now: datetime) -> InboundNotification:
     with transaction.atomic():
         row, is_new = InboundNotification.objects.get_or_create(
             provider=provider,
@@ -31,7 +37,7 @@ def receive(*, provider: str, webhook: InboundWebhook, now: datetime) -> Inbound
             defaults={
                 "id": ids.new(now),
                 "kind": event.kind,
-                "body": webhook.body,
+                "body": body,
                 "occurred_at": event.occurred_at,
                 "received_at": now,
                 "trace_id": tracing.current_trace_id(),

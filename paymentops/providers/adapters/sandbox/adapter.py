@@ -104,7 +104,7 @@ class SandboxProvider:
             return Unknown(reason="inquiry_failed", at=now, detail={"why": str(error)})
         return mapping.inquiry_outcome_of(answer, key=question.provider_key, amount=question.amount, now=now)
 
-    def parse_webhook(self, webhook: InboundWebhook, *, now: datetime) -> ProviderEvent:
+    def parse_webhook(self, webhook: InboundWebhook, *, now: datetime) -> list[ProviderEvent]:
         """Verify the signature over the raw bytes and read the notification.
 
         Raises:
@@ -118,7 +118,7 @@ class SandboxProvider:
             raise WebhookUnauthentic("The signature does not match the notification.")
         if not timestamp.isdigit() or abs(now - datetime.fromtimestamp(int(timestamp), UTC)) > _TOLERANCE:
             raise WebhookRefused("The notification is more than 5 minutes old; it may be a replay.")
-        return mapping.event_of(webhook.body)
+        return [mapping.event_of(webhook.body)]
 
     def close(self) -> None:
         """Close the connections to the sandbox."""

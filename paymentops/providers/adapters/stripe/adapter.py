@@ -18,7 +18,7 @@ from stripe import StripeClient
 from paymentops.core import clock
 from paymentops.providers import budget
 from paymentops.providers.adapters.stripe import events, mapping
-from paymentops.providers.adapters.stripe.amounts import Inexpressible, to_stripe
+from paymentops.providers.adapters.stripe.amounts import to_stripe
 from paymentops.providers.adapters.stripe.http import DeadlineClient, within
 from paymentops.providers.contract import (
     Capabilities,
@@ -38,6 +38,7 @@ from paymentops.providers.contract import (
     Unknown,
 )
 from paymentops.providers.transport import NotConnected
+from paymentops.providers.units import Inexpressible
 
 NAME: Final = "stripe"
 _PAGE: Final = 100
@@ -168,7 +169,7 @@ class StripeProvider:
         except stripe.StripeError as error:
             return Unknown(reason="inquiry_failed", at=now, detail={"why": type(error).__name__})
 
-    def parse_webhook(self, webhook: InboundWebhook, *, now: datetime) -> ProviderEvent:
+    def parse_webhook(self, webhook: InboundWebhook, *, now: datetime) -> list[ProviderEvent]:
         """Verify Stripe's signature and read the event.
 
         Raises:
@@ -176,7 +177,7 @@ class StripeProvider:
             WebhookRefused: it is more than 5 minutes old or ahead, or cannot be read.
         """
         events.require_authentic(webhook, secrets=self._secrets, now=now)
-        return events.read(webhook.body, now=now)
+        return [events.read(webhook.body, now=now)]
 
     def close(self) -> None:
         """Close the connections to Stripe."""
