@@ -198,6 +198,7 @@ RELAY_INTERVAL_SECONDS = env.float("PAYMENTOPS_RELAY_INTERVAL_SECONDS", 1.0)
 # What is sent while no worker listens expires when the next one is due, so nothing piles up.
 # A message that no worker took in five intervals is dropped, so they cannot pile up; a busy worker still gets one.
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
+    "casework.clear_away": {"task": "casework.clear_away", "schedule": 600.0, "options": {"expires": 3000.0}},
     "payments.sweep": {
         "task": "payments.sweep",
         "schedule": SWEEP_INTERVAL_SECONDS,
@@ -237,6 +238,23 @@ PAYMENT_TIME_TO_SEND_HOURS = env.int("PAYMENTOPS_TIME_TO_SEND_HOURS", 24)
 # Longer than any provider call may take: after it, another worker takes an attempt over.
 LEASE_SECONDS = env.float("PAYMENTOPS_LEASE_SECONDS", 60)
 DEFAULT_PROVIDER = env.str("PAYMENTOPS_DEFAULT_PROVIDER", "sandbox")
+
+# --- Papers that people attach --------------------------------------------------------------------------------
+
+ATTACHMENT_MAX_BYTES = env.int("PAYMENTOPS_ATTACHMENT_MAX_BYTES", 20 * 1024 * 1024)
+# How long a file may wait to be attached to something, and how long a form sent twice is recognised.
+ATTACHMENT_UNBOUND_HOURS = env.int("PAYMENTOPS_ATTACHMENT_UNBOUND_HOURS", 24)
+FORM_TOKEN_DAYS = env.int("PAYMENTOPS_FORM_TOKEN_DAYS", 30)
+_ATTACHMENTS_IN_FILES = {"location": str(DATA_DIR / "attachments"), "file_permissions_mode": 0o600}
+_ATTACHMENTS_STORAGE = env.str("PAYMENTOPS_ATTACHMENTS_STORAGE", "")
+STORAGES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "attachments": {
+        "BACKEND": _ATTACHMENTS_STORAGE or "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": env.json("PAYMENTOPS_ATTACHMENTS_OPTIONS", {}) if _ATTACHMENTS_STORAGE else _ATTACHMENTS_IN_FILES,
+    },
+}
 
 # --- Console and static files ---------------------------------------------------------------------------------
 

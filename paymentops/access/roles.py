@@ -49,12 +49,16 @@ class Role:
         return permission in self.may or (looks_up and permission not in GUARDED)
 
 
+# Whoever works on something comments on it, attaches files and answers for it.
+_WORKS: Final = frozenset({"casework.add_comment", "casework.add_attachment", "casework.change_ownership"})
+
 VIEWER: Final = Role("Viewer")
-FINANCE: Final = Role("Finance", frozenset({"access.view_pii"}))
-FINANCE_APPROVER: Final = Role("Finance approver", frozenset({"access.view_pii", "access.view_auditentry"}))
+FINANCE: Final = Role("Finance", _WORKS | {"access.view_pii"})
+FINANCE_APPROVER: Final = Role("Finance approver", _WORKS | {"access.view_pii", "access.view_auditentry"})
 ENGINEER: Final = Role(
     "Engineer",
-    frozenset(
+    _WORKS
+    | frozenset(
         {
             "access.view_pii",
             "access.view_apiclient",
@@ -67,6 +71,7 @@ ENGINEER: Final = Role(
 ADMIN: Final = Role(
     "Admin",
     GUARDED
+    | _WORKS
     | {
         "access.view_pii",
         "access.add_user",

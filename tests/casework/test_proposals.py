@@ -178,7 +178,7 @@ def test_a_service_proposes_and_only_a_person_decides(checker) -> None:
     service = Actor.client("cli_1")
     proposal = proposed(service)
     assert (proposal.proposed_by, proposal.proposer) == (None, "cli_1")
-    with pytest.raises(operations.NotAllowed, match="person"):
+    with pytest.raises(operations.NotAllowed, match="Only a person"):
         approved(proposal, Actor.client("cli_2"))
     with pytest.raises(operations.NotAllowed, match="proposed"):
         operations.withdraw(proposal_id=proposal.pk, version=1, by=Actor.client("cli_2"), reason="x", now=LATER)

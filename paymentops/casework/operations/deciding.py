@@ -13,7 +13,7 @@ from paymentops.access.models import User
 from paymentops.casework import facts, kinds
 from paymentops.casework.facts import Change
 from paymentops.casework.models import Proposal, ProposalState
-from paymentops.casework.operations import moving
+from paymentops.casework.operations import moving, rights
 from paymentops.casework.operations.proposing import reason_of
 from paymentops.core.errors import ApplicationError, Conflict, Unavailable
 
@@ -142,16 +142,14 @@ def withdraw(*, proposal_id: UUID, version: int, by: Actor, reason: str, now: da
     note = reason_of(reason)
     proposal = moving.locked(proposal_id=proposal_id, version=version)
     if not _is_proposer(proposal, by):
-        raise moving.NotAllowed("Only who proposed this can withdraw it; you can reject it.")
+        raise rights.NotAllowed("Only who proposed this can withdraw it; you can reject it.")
     moving.move(proposal, proposal.withdraw, cause=f"withdrawn:{version}", by=by, note=note, now=now)
     return proposal
 
 
 def _second_person(proposal: Proposal, by: Actor) -> User:
     """Return the person, as stored now, if they may decide on this proposal."""
-    person = moving.require(actor=by, permission=kinds.registered.named(proposal.kind).may_approve)
-    if person is None:
-        raise moving.NotAllowed("Only a person decides on a proposal.")
+    person = rights.require_person(actor=by, permission=kinds.registered.named(proposal.kind).may_approve)
     if _is_proposer(proposal, by):
         raise OwnProposal("You proposed this yourself; ask a colleague to decide on it, or withdraw it.")
     return person

@@ -6,10 +6,9 @@ from uuid import UUID
 
 from paymentops.access import operations as access
 from paymentops.access.actors import Actor
-from paymentops.access.models import User
 from paymentops.casework.models import Proposal, ProposalState, ProposalTransition
 from paymentops.core import ids, tracing
-from paymentops.core.errors import ApplicationError, Conflict, NotFound
+from paymentops.core.errors import Conflict, NotFound
 from paymentops.events import operations as events
 
 
@@ -26,14 +25,6 @@ class ProposalChanged(Conflict):
     title = "The proposal is no longer what you saw"
 
 
-class NotAllowed(ApplicationError):
-    """The person has not the right, or has it no longer."""
-
-    code = "casework.not_allowed"
-    status = 403
-    title = "Your rights do not cover this"
-
-
 def locked(*, proposal_id: UUID, version: int) -> Proposal:
     """Read a proposal under its lock, as the caller saw it.
 
@@ -47,21 +38,6 @@ def locked(*, proposal_id: UUID, version: int) -> Proposal:
     if proposal.version != version or proposal.state != ProposalState.PROPOSED:
         raise ProposalChanged(_what_happened(proposal), extra={"version": proposal.version, "state": proposal.state})
     return proposal
-
-
-def require(*, actor: Actor, permission: str) -> User | None:
-    """Return the person as stored now, with the right to do this; services were asked for their scope at the door.
-
-    Raises:
-        NotAllowed: the person is inactive or lacks the permission at this moment.
-    """
-    if actor.user is None:
-        return None
-    # Read anew: a right taken away since the person signed in no longer counts.
-    user = User.objects.get(pk=actor.user.pk)
-    if not user.is_active or not user.has_perm(permission):
-        raise NotAllowed(f"This needs the permission {permission}; somebody with the role Admin can give it.")
-    return user
 
 
 def move(proposal: Proposal, step: Callable[[], None], *, cause: str, by: Actor, note: str = "", now: datetime) -> None:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from paymentops.access.actors import Actor
 from paymentops.casework import facts, kinds
 from paymentops.casework.models import OPEN, Proposal, Subject
-from paymentops.casework.operations import moving
+from paymentops.casework.operations import moving, rights
 from paymentops.core import ids
 from paymentops.core.errors import Conflict, InvalidInput
 
@@ -57,7 +57,7 @@ def propose(draft: Draft, *, by: Actor, now: datetime) -> Proposal:
         AlreadyProposed: one of this kind is open for the subject.
     """
     kind = kinds.registered.named(draft.kind)
-    moving.require(actor=by, permission=kind.may_propose)
+    rights.require(actor=by, permission=kind.may_propose)
     proposal = _proposal(draft, by=by, now=now)
     try:
         with transaction.atomic():

@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError
 
 from ledger import verification as ledger_verification
+from paymentops.casework import verification as casework_verification
 from paymentops.core.verification import Check
 from paymentops.events import verification as events_verification
 from paymentops.idempotency import verification as idempotency_verification
@@ -19,6 +20,7 @@ VERIFICATIONS: Final = (
     payments_verification,
     ledger_verification,
     events_verification,
+    casework_verification,
 )
 
 
