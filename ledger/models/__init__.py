@@ -15,15 +15,36 @@ from ledger.models.entries import (
     State,
     TransactionIdField,
 )
+from ledger.models.periods import (
+    Period,
+    PeriodBalance,
+    PeriodSnapshot,
+    PeriodState,
+    PeriodTotal,
+    PeriodTransition,
+)
+from ledger.models.sealing import BalanceSnapshot, ChainHead, ChainLink, ChainRoot, FoldedBalance, Movement
 
 __all__ = [
     "LARGEST_AMOUNT",
     "Account",
+    "BalanceSnapshot",
+    "ChainHead",
+    "ChainLink",
+    "ChainRoot",
     "CurrentTransaction",
     "Entry",
     "EntryTransition",
+    "FoldedBalance",
     "GuardedBalance",
     "Line",
+    "Movement",
+    "Period",
+    "PeriodBalance",
+    "PeriodSnapshot",
+    "PeriodState",
+    "PeriodTotal",
+    "PeriodTransition",
     "State",
     "TransactionIdField",
 ]

@@ -4,6 +4,7 @@ What a row may look like is enforced by the constraints below and by the trigger
 once) and ``0003`` (balanced, sealed, on the right side).
 """
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, Q
@@ -208,6 +209,8 @@ class EntryTransition(models.Model):
             ),
             models.CheckConstraint(condition=~Q(cause=""), name="ledger_entry_transition_has_cause"),
         ]
+        # What took effect in a month, found without a scan and at no cost per row: rows come almost in this order.
+        indexes = [BrinIndex(fields=["effective_at"], autosummarize=True, name="ledger_transition_effective")]
 
     def __str__(self) -> str:
         return f"{self.from_state or 'new'} to {self.to_state}"
