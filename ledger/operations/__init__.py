@@ -1,4 +1,4 @@
-"""Writes of the ledger: posting, settling, voiding and reversing entries."""
+"""Writes of the ledger: posting, settling, voiding and reversing entries, and sealing them in the background."""
 
 from ledger.operations.posting import (
     AccountOnWrongSide,
@@ -11,15 +11,23 @@ from ledger.operations.posting import (
     settle,
     void,
 )
+from ledger.operations.sealing import RootFileDiffers, Sealed, export_roots, root_file, seal, seal_all, take_root
 
 __all__ = [
     "AccountOnWrongSide",
     "EntryNotFound",
     "EntryNotInState",
+    "RootFileDiffers",
+    "Sealed",
     "SourceReused",
+    "export_roots",
     "post",
     "post_many",
     "reverse",
+    "root_file",
+    "seal",
+    "seal_all",
     "settle",
+    "take_root",
     "void",
 ]
