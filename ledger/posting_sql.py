@@ -55,18 +55,22 @@ ON CONFLICT (code, currency) DO NOTHING
 """
 
 # Header, lines and first transition in one statement. A source that exists already returns no row and writes nothing;
-# the order of sources keeps two batches from waiting for each other in a circle.
+# the order of sources keeps two batches from waiting for each other in a circle. The moment of effect is asked for once
+# and before any row is written: it takes the lock that closing a month waits for, and whoever waits should hold little.
 _WRITE: Final = """
-WITH header AS (
+WITH moment AS MATERIALIZED (
+    SELECT ledger_effective_at(%(effective_from)s::timestamptz) AS effective_at
+), header AS (
     INSERT INTO ledger_entry (id, state, source_type, source_id, source_kind, source_sequence, description, reverses_id,
                               line_count, lines_digest, occurred_at, recorded_at, trace_id)
     SELECT id, state, source_type, source_id, source_kind, source_sequence, description, reverses_id,
            line_count, lines_digest, %(occurred_at)s::timestamptz, %(recorded_at)s::timestamptz, %(trace_id)s::text
-    FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(source_types)s::text[], %(source_ids)s::uuid[],
+    FROM moment, unnest(%(ids)s::uuid[], %(states)s::text[], %(source_types)s::text[], %(source_ids)s::uuid[],
                 %(source_kinds)s::text[], %(source_sequences)s::int[], %(descriptions)s::text[], %(reverses)s::uuid[],
                 %(line_counts)s::int[], %(digests)s::bytea[])
         AS wanted (id, state, source_type, source_id, source_kind, source_sequence, description, reverses_id,
                    line_count, lines_digest)
+    WHERE effective_at IS NOT NULL
     ORDER BY source_type, source_id, source_kind, source_sequence
     ON CONFLICT (source_type, source_id, source_kind, source_sequence) DO NOTHING
     RETURNING id, state
@@ -80,9 +84,9 @@ WITH header AS (
 ), transitions AS (
     INSERT INTO ledger_entry_transition (entry_id, from_state, to_state, cause, effective_at, occurred_at, recorded_at,
                                          actor, trace_id)
-    SELECT id, '', state, %(cause)s::text, %(effective_at)s::timestamptz, %(occurred_at)s::timestamptz,
+    SELECT id, '', state, %(cause)s::text, effective_at, %(occurred_at)s::timestamptz,
            %(recorded_at)s::timestamptz, %(actor)s::text, %(trace_id)s::text
-    FROM header
+    FROM header, moment
 )
 SELECT id FROM header
 """
@@ -108,10 +112,12 @@ def write(
     entries: Sequence[NewEntry],
     *,
     account_ids: dict[AccountRef, int],
-    effective_at: datetime,
+    effective_from: datetime,
     circumstances: Circumstances,
 ) -> set[UUID]:
     """Write entries with their lines and first transitions; return the ids of those whose source was new.
+
+    They take effect at ``effective_from``, or where the open books begin if that is later.
 
     Raises:
         django.db.IntegrityError: a constraint or trigger refuses an entry.
@@ -140,7 +146,7 @@ def write(
             "amounts": [line.amount for _, _, line in numbered],
             "methods": [line.method for _, _, line in numbered],
             "occurred_at": circumstances.occurred_at,
-            "effective_at": effective_at,
+            "effective_from": effective_from,
             "recorded_at": circumstances.recorded_at,
             "cause": circumstances.cause,
             "actor": circumstances.actor,

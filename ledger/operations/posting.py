@@ -3,6 +3,9 @@
 Everything runs in the caller's transaction, or in one of its own where there is none. A refused posting takes that
 transaction with it; an entry that is missing or in another state is refused before anything is written. The same
 business event is posted once: its source is unique. The same cause moves an entry once.
+
+A closed month never refuses what happened: it takes effect where the open books begin, and ``occurred_at`` keeps when
+it was. Every write holds, shared and until its transaction ends, the lock that closing a month takes for itself.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +16,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q
+from django.db.models import DateTimeField, Func, Q, Value
 from django_fsm import TransitionNotAllowed
 
 from ledger import posting_sql, postings
@@ -90,7 +93,7 @@ def post_many(
     if not items:
         return []
     why = Circumstances(occurred_at=occurred_at, recorded_at=now, cause=cause, actor=actor, trace_id=trace_id)
-    return _post(items, why)
+    return _post(items, why, effective_from=occurred_at)
 
 
 def settle(
@@ -108,7 +111,8 @@ def settle(
     why = Circumstances(occurred_at=occurred_at, recorded_at=now, cause=cause, actor=actor, trace_id=trace_id)
     with _transaction():
         found = _locked(entry)
-        return _move(found, found.settle, why)
+        _move(found, found.settle, why)
+        return found
 
 
 def void(
@@ -125,7 +129,8 @@ def void(
     why = Circumstances(occurred_at=occurred_at, recorded_at=now, cause=cause, actor=actor, trace_id=trace_id)
     with _transaction():
         found = _locked(entry)
-        return _move(found, found.void, why)
+        _move(found, found.void, why)
+        return found
 
 
 def reverse(
@@ -133,8 +138,8 @@ def reverse(
 ) -> Entry:
     """Take a posted entry back by a new entry with the opposite lines, and return the new entry.
 
-    The original becomes REVERSED; both stay in the posted balance, each at its own date. The same cause a second time
-    returns the reversing entry that is there.
+    The original becomes REVERSED; both stay in the posted balance, each at its own date, the new one never earlier than
+    the original. The same cause a second time returns the reversing entry that is there.
 
     Raises:
         EntryNotFound: there is no such entry.
@@ -146,21 +151,23 @@ def reverse(
     why = Circumstances(occurred_at=occurred_at, recorded_at=now, cause=cause, actor=actor, trace_id=trace_id)
     with _transaction():
         original = _locked(entry)
-        _move(original, original.reverse, why)
+        move = _move(original, original.reverse, why)
         opposite = postings.reversal(original=original.pk, source=_source_of(original), lines=_lines_of(original))
-        return _post([opposite], why)[0]
+        return _post([opposite], why, effective_from=move.effective_at)[0]
 
 
-def effective_moment(*, occurred_at: datetime, previous: datetime | None) -> datetime:
-    """Return when a change counts: when it happened, but never before the entry's ``previous`` change counted.
+class EffectiveAt(Func):
+    """When a change counts: at the moment given, or where the open books begin if that is later.
 
-    Clocks of providers differ, so a capture can carry an earlier time than its authorisation. Were it taken as it is,
-    a balance between the two moments would count the entry as posted and not yet pending.
+    Takes the shared lock that closing a month waits for.
     """
-    return occurred_at if previous is None else max(occurred_at, previous)
+
+    function = "ledger_effective_at"
+    arity = 1
+    output_field = DateTimeField()
 
 
-def _post(items: Sequence[Posting], why: Circumstances) -> list[Entry]:
+def _post(items: Sequence[Posting], why: Circumstances, *, effective_from: datetime) -> list[Entry]:
     # Without a savepoint: a refusal may come after other entries were written, so it must undo the whole transaction.
     with transaction.atomic(savepoint=False), _explained_refusals():
         accounts = posting_sql.account_ids(_accounts(items), now=why.recorded_at)
@@ -168,8 +175,7 @@ def _post(items: Sequence[Posting], why: Circumstances) -> list[Entry]:
             posting_sql.new_entry(entry_id=ids.new(why.recorded_at), posting=item, account_ids=accounts)
             for item in items
         ]
-        effective_at = effective_moment(occurred_at=why.occurred_at, previous=None)
-        written = posting_sql.write(wanted, account_ids=accounts, effective_at=effective_at, circumstances=why)
+        written = posting_sql.write(wanted, account_ids=accounts, effective_from=effective_from, circumstances=why)
         earlier = _earlier([new for new in wanted if new.id not in written])
     return [_entry_of(new, why) if new.id in written else earlier[new.posting.source] for new in wanted]
 
@@ -240,11 +246,16 @@ def _locked(entry: Source | UUID) -> Entry:
     return found
 
 
-def _move(entry: Entry, move: Callable[[], None], why: Circumstances) -> Entry:
-    """Make one move of a locked entry with its transition, unless this cause has made a move of it before."""
+def _move(entry: Entry, move: Callable[[], None], why: Circumstances) -> EntryTransition:
+    """Make one move of a locked entry and return its transition; that of an earlier move, if this cause made it.
+
+    A move never counts before the one it follows. Clocks of providers differ, so a capture can carry an earlier time
+    than its authorisation; a balance between the two moments would count the entry as posted and not yet pending.
+    """
     first, *later = entry.transitions.order_by("id")
-    if any(made.cause == why.cause for made in later):
-        return entry
+    for made in later:
+        if made.cause == why.cause:
+            return made
     if first.cause == why.cause:
         raise EntryNotInState(f"{entry} was posted for {why.cause}; the same cause cannot move it on.")
     before = entry.state
@@ -255,18 +266,17 @@ def _move(entry: Entry, move: Callable[[], None], why: Circumstances) -> Entry:
     previous = (later or [first])[-1].effective_at
     with transaction.atomic(savepoint=False), _explained_refusals():
         entry.save(update_fields=["state"])
-        EntryTransition.objects.create(
+        return EntryTransition.objects.create(
             entry=entry,
             from_state=before,
             to_state=entry.state,
             cause=why.cause,
-            effective_at=effective_moment(occurred_at=why.occurred_at, previous=previous),
+            effective_at=EffectiveAt(Value(max(why.occurred_at, previous), output_field=DateTimeField())),
             occurred_at=why.occurred_at,
             recorded_at=why.recorded_at,
             actor=why.actor,
             trace_id=why.trace_id,
         )
-    return entry
 
 
 def _source_of(entry: Entry) -> Source:
