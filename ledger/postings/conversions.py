@@ -45,7 +45,9 @@ class Conversion:
         the amount bought must lie within one minor unit of what a rate that rounds to ``reported`` gives.
         """
         digits = reported.as_tuple().exponent
-        half_digit = _HALF * Fraction(10) ** digits if isinstance(digits, int) else Fraction(0)
+        if not isinstance(digits, int):  # not a number, or infinite
+            return False
+        half_digit = _HALF * Fraction(10) ** digits
         minor_unit = Fraction(1, 10 ** currencies.exponent(self.bought.currency))
         off_by = abs(_units(self.bought) - _units(self.sold) * Fraction(reported))
         return off_by <= _units(self.sold) * half_digit + minor_unit

@@ -132,6 +132,59 @@ RULES = {
         "5030",
         "1210:sandbox",
     ),
+    "negative payout": (
+        postings.payout_received(source=SOURCE, provider_account="sandbox", bank_account="main", amount=eur(-7)),
+        "1120:sandbox",
+        "1010:main",
+    ),
+    "shortfall accepted": (
+        postings.shortfall_accepted(source=SOURCE, provider_account="sandbox", amount=eur(7)),
+        "1290",
+        "1120:sandbox",
+    ),
+    "shortfall arrived": (
+        postings.shortfall_arrived(source=SOURCE, bank_account="main", amount=eur(7)),
+        "1010:main",
+        "1290",
+    ),
+    "shortfall was fees": (postings.shortfall_was_fees(source=SOURCE, amount=eur(7)), "5010", "1290"),
+    "written off": (postings.written_off(source=SOURCE, amount=eur(7)), "5040", "1290"),
+    "receipt unidentified": (
+        postings.receipt_unidentified(source=SOURCE, bank_account="main", amount=eur(7)),
+        "1010:main",
+        "2090",
+    ),
+    "receipt identified": (
+        postings.receipt_identified(source=SOURCE, provider_account="sandbox", amount=eur(7)),
+        "2090",
+        "1120:sandbox",
+    ),
+    "receipt kept": (postings.receipt_kept(source=SOURCE, amount=eur(7)), "2090", "4090"),
+    "bank charges": (
+        postings.bank_charges(source=SOURCE, bank_account="main", amount=eur(7)),
+        "5010",
+        "1010:main",
+    ),
+    "client paid out": (
+        postings.client_paid_out(source=SOURCE, parties=PARTIES, bank_account="main", amount=eur(7)),
+        "2010:cli_shop",
+        "1010:main",
+    ),
+    "refund paid again": (
+        postings.refund_paid_again(refund_id=REFUND, sequence=0, parties=PARTIES, amount=eur(7)),
+        "2030",
+        "1110:sandbox",
+    ),
+    "chargeback charged to the client": (
+        postings.chargeback_charged_to_client(source=SOURCE, parties=PARTIES, amount=eur(7)),
+        "2010:cli_shop",
+        "1210:sandbox",
+    ),
+    "dispute fee returned": (
+        postings.dispute_fee_returned(source=SOURCE, provider_account="sandbox", amount=eur(7)),
+        "1110:sandbox",
+        "5020",
+    ),
     "dispute fee": (
         postings.dispute_fee(source=SOURCE, provider_account="sandbox", amount=eur(7)),
         "5020",
