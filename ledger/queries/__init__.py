@@ -5,7 +5,16 @@ entering POSTED adds them to the posted balance; REVERSED changes nothing, becau
 ``effective_at`` asks what counted by a moment, ``known_at`` what had been recorded by one; without them, all counts.
 """
 
-from ledger.queries.balances import Balance, TrialBalance, balances, trial_balance
+from ledger.queries.balances import (
+    AccountNotFound,
+    Balance,
+    Change,
+    TrialBalance,
+    balance_at,
+    balances,
+    compare_trial_balances,
+    trial_balance,
+)
 from ledger.queries.entries import (
     EntryView,
     LineView,
@@ -15,20 +24,37 @@ from ledger.queries.entries import (
     view,
     with_story,
 )
-from ledger.queries.statements import Position, StatementLine, statement
+from ledger.queries.recomputing import Recomputed, recomputed_balances
+from ledger.queries.statements import (
+    Position,
+    Statement,
+    StatementLine,
+    UnreadablePosition,
+    statement,
+    statement_newest_first,
+)
 
 __all__ = [
+    "AccountNotFound",
     "Balance",
+    "Change",
     "EntryView",
     "LineView",
     "Position",
+    "Recomputed",
+    "Statement",
     "StatementLine",
     "TransitionView",
     "TrialBalance",
+    "UnreadablePosition",
+    "balance_at",
     "balances",
+    "compare_trial_balances",
     "entries_for_source",
     "entries_for_sources",
+    "recomputed_balances",
     "statement",
+    "statement_newest_first",
     "trial_balance",
     "view",
     "with_story",

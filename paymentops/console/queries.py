@@ -1,14 +1,12 @@
-"""Reads of the console: the overview's figures and an account's statement, newest first."""
+"""Reads of the console: the overview's figures and the names behind accounts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 
-from ledger.models import Account, Line, State
-from ledger.queries import Position
 from paymentops.access.models import ApiClient
 from paymentops.core.money import Money
 from paymentops.events.models import DeadLetter, OutboxEvent
@@ -42,22 +40,6 @@ class CapturedDays:
     def total(self) -> int:
         """The sum over all days."""
         return sum(minor for _, minor in self.days)
-
-
-@dataclass(frozen=True, slots=True)
-class StatementRow:
-    """A line of a statement and the account's posted balance after it, in minor units, debit positive."""
-
-    line: Line
-    balance: int
-
-
-@dataclass(frozen=True, slots=True)
-class StatementPage:
-    """Lines newest first; ``older`` continues behind the last of them."""
-
-    rows: list[StatementRow]
-    older: Position | None
 
 
 def payments_by_state(*, since: datetime) -> dict[str, int]:
@@ -115,29 +97,3 @@ def client_names(codes: Iterable[str]) -> dict[str, str]:
     """Return the names of the API clients that account codes such as ``2010:cli_…`` belong to, by public id."""
     parts = {code.partition(":")[2] for code in codes}
     return {client.public_id: client.name for client in ApiClient.objects.all() if client.public_id in parts}
-
-
-def statement(*, account: Account, before: Position | None, limit: int) -> StatementPage:
-    """Return the lines of an account that count as posted, newest first, each with the balance after it.
-
-    Args:
-        account: whose lines.
-        before: continue behind this position of a newer page.
-        limit: the most lines to return.
-    """
-    lines = _posted(account, before)
-    balance = int(lines.aggregate(sum=Sum("amount"))["sum"] or 0)
-    page = list(lines.select_related("entry").order_by("-entry_id", "-number")[: limit + 1])
-    rows = []
-    for line in page[:limit]:
-        rows.append(StatementRow(line, balance))
-        balance -= line.amount
-    last = rows[-1].line if len(page) > limit else None
-    return StatementPage(rows, Position(last.entry_id, last.number) if last else None)
-
-
-def _posted(account: Account, before: Position | None) -> QuerySet[Line]:
-    lines = Line.objects.filter(account=account, entry__state__in=[State.POSTED, State.REVERSED])
-    if before is None:
-        return lines
-    return lines.filter(Q(entry_id__lt=before.entry_id) | Q(entry_id=before.entry_id, number__lt=before.number))

@@ -99,11 +99,10 @@ def test_an_entry_leads_back_to_the_story(viewer, eventful):
 def test_a_statement_is_paged_and_its_balance_runs(viewer, eventful, monkeypatch):
     monkeypatch.setattr("paymentops.console.pages.ledger._LINES_PER_PAGE", 1)
     newest = viewer.get("/console/ledger/accounts/1110:sandbox?currency=EUR").context["page"]
-    assert [(row.line.amount, row.balance) for row in newest.rows] == [(-1500, 3500)]
-    before = f"{newest.older.entry_id.hex}-{newest.older.number}"
-    older = viewer.get(f"/console/ledger/accounts/1110:sandbox?currency=EUR&before={before}").context["page"]
-    assert [(row.line.amount, row.balance) for row in older.rows] == [(5000, 5000)]
-    assert older.older is None
+    assert [(line.amount, line.balance) for line in newest.lines] == [(-1500, 3500)]
+    older = viewer.get(f"/console/ledger/accounts/1110:sandbox?currency=EUR&before={newest.more}").context["page"]
+    assert [(line.amount, line.balance) for line in older.lines] == [(5000, 5000)]
+    assert older.more is None
 
 
 def test_accounts_can_be_seen_as_of_a_day(viewer, eventful):

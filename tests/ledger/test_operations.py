@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from ledger import operations as ledger
 from ledger import postings, queries
 from ledger.models import Account, Entry, EntryTransition, Line
+from paymentops.core.money import Money
 from tests.ledger.books import PARTIES, START, day, eur, post, posted
 
 pytestmark = pytest.mark.django_db
@@ -179,9 +180,11 @@ def test_a_statement_goes_on_where_its_page_ended(hold) -> None:
     for number in range(5):
         post(postings.sold(payment_id=uuid4(), parties=PARTIES, amount=eur(number + 1)), on=number)
     first = queries.statement(code="1110:sandbox", currency="EUR", limit=2)
-    second = queries.statement(code="1110:sandbox", currency="EUR", limit=9, after=first[-1].position)
-    assert [line.amount for line in first + second] == [1, 2, 3, 4, 5]
-    assert queries.statement(code="1110:sandbox", currency="JPY") == []
+    second = queries.statement(code="1110:sandbox", currency="EUR", limit=9, after=first.more)
+    assert [line.amount for line in first.lines + second.lines] == [1, 2, 3, 4, 5]
+    assert second.more is None
+    with pytest.raises(queries.AccountNotFound):
+        queries.statement(code="1110:sandbox", currency="JPY")
 
 
 def test_balances_of_named_accounts_only(hold) -> None:
@@ -192,7 +195,7 @@ def test_balances_of_named_accounts_only(hold) -> None:
 
 def test_the_trial_balance_is_zero_in_every_currency() -> None:
     post(postings.sold(payment_id=uuid4(), parties=PARTIES, amount=eur(100)))
-    post(postings.sold(payment_id=uuid4(), parties=PARTIES, amount=postings.Money(7, "JPY")))
+    post(postings.sold(payment_id=uuid4(), parties=PARTIES, amount=Money(7, "JPY")))
     found = {balance.currency: balance for balance in queries.trial_balance()}
     assert {code: (each.debits, each.credits, each.difference) for code, each in found.items()} == {
         "EUR": (100, 100, 0),

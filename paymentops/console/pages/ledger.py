@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Final
-from uuid import UUID
 
 from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 
 from ledger import queries as ledger
-from ledger.models import Account, Entry
-from ledger.queries import Balance, EntryView, Position
+from ledger.models import Entry
+from ledger.queries import Balance, EntryView, Position, Statement, UnreadablePosition
 from paymentops.console import queries
 from paymentops.console.pages import shell
 from paymentops.core import ids
@@ -97,20 +96,20 @@ def entry(request: HttpRequest, entry_id: str) -> TemplateResponse:
     return shell.page(request, "console/entry.html", title="Ledger entry", context=context)
 
 
-def _statement(request: HttpRequest, balance: Balance) -> queries.StatementPage:
-    return queries.statement(
-        account=Account.objects.get(code=balance.code, currency=balance.currency),
+def _statement(request: HttpRequest, balance: Balance) -> Statement:
+    return ledger.statement_newest_first(
+        code=balance.code,
+        currency=balance.currency,
         before=_position(request.GET.get("before", "")),
         limit=_LINES_PER_PAGE,
     )
 
 
 def _position(text: str) -> Position | None:
-    """Read ``<entry>-<number>`` as the links to older lines write it; anything else begins at the newest line."""
-    digits, _, number = text.partition("-")
+    """Read what the links to older lines carry; anything else begins at the newest line."""
     try:
-        return Position(UUID(hex=digits), int(number))
-    except ValueError:
+        return Position.parse(text)
+    except UnreadablePosition:
         return None
 
 
