@@ -233,6 +233,23 @@ STRIPE_API_BASE = env.str("STRIPE_API_BASE", "")
 # Where Stripe sends the payer back to after a step of their bank; without it Stripe's own page is used.
 STRIPE_RETURN_URL = env.str("STRIPE_RETURN_URL", "")
 STRIPE_WEBHOOK_SECRETS: list[str] = env.list("STRIPE_WEBHOOK_SECRETS", [])
+ADYEN_API_BASE = env.str("ADYEN_API_BASE", "https://checkout-test.adyen.com/v71")
+ADYEN_API_KEY = env.str("ADYEN_API_KEY", "")
+ADYEN_MERCHANT_ACCOUNT = env.str("ADYEN_MERCHANT_ACCOUNT", "")
+ADYEN_HMAC_KEYS: list[str] = env.list("ADYEN_HMAC_KEYS", [])
+# Where Adyen sends the payer back to after a step of their bank.
+ADYEN_RETURN_URL = env.str("ADYEN_RETURN_URL", BASE_URL)
+PIX_API_BASE = env.str("PIX_API_BASE", "")
+PIX_TOKEN_URL = env.str("PIX_TOKEN_URL", "")
+PIX_CLIENT_ID = env.str("PIX_CLIENT_ID", "")
+PIX_CLIENT_SECRET = env.str("PIX_CLIENT_SECRET", "")
+PIX_SCOPE = env.str("PIX_SCOPE", "cob.read cob.write pix.read pix.write")
+PIX_KEY = env.str("PIX_KEY", "")
+PIX_WEBHOOK_TOKENS: list[str] = env.list("PIX_WEBHOOK_TOKENS", [])
+PIX_EXPIRES_SECONDS = env.int("PIX_EXPIRES_SECONDS", 3600)
+PIX_CERTIFICATE_FILE = env.str("PIX_CERTIFICATE_FILE", "")
+PIX_PRIVATE_KEY_FILE = env.str("PIX_PRIVATE_KEY_FILE", "")
+PIX_AUTHORITIES_FILE = env.str("PIX_AUTHORITIES_FILE", "")
 # How long an accepted payment may wait to be sent before it expires unsent.
 PAYMENT_TIME_TO_SEND_HOURS = env.int("PAYMENTOPS_TIME_TO_SEND_HOURS", 24)
 # Longer than any provider call may take: after it, another worker takes an attempt over.

@@ -6,12 +6,16 @@ from types import MappingProxyType
 from typing import Final
 
 from paymentops.core.errors import ApplicationError
+from paymentops.providers.adapters.adyen import adapter as adyen
+from paymentops.providers.adapters.pix import adapter as pix
 from paymentops.providers.adapters.sandbox import adapter as sandbox
 from paymentops.providers.adapters.stripe import adapter as stripe
 from paymentops.providers.contract import Capabilities, Provider
 
 _ADAPTERS: Final[Mapping[str, Callable[[], Provider | None]]] = MappingProxyType(
     {
+        adyen.NAME: adyen.from_settings,
+        pix.NAME: pix.from_settings,
         sandbox.NAME: sandbox.from_settings,
         stripe.NAME: stripe.from_settings,
     }
@@ -51,6 +55,8 @@ def capabilities() -> dict[str, Capabilities]:
 
 
 def _forget() -> None:
+    adyen.build.cache_clear()
+    pix.build.cache_clear()
     sandbox.build.cache_clear()
     stripe.build.cache_clear()
 
