@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("paymentops", "ledger")
+PACKAGES = ("paymentops", "ledger", "reconciliation")
 
 
 def modules() -> Iterator[Path]:

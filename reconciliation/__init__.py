@@ -1,0 +1,1 @@
+"""Reconciliation: what providers and banks report, against the ledger."""
