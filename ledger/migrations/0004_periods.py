@@ -148,7 +148,7 @@ DROP FUNCTION ledger_period_transition_true();
 DROP FUNCTION ledger_period_moved();
 """
 
-# Balances are stored while the month is closing, for this closing; afterwards nothing is added to them.
+# What a closing stores is sealed by the row of the snapshot, which comes last and only while the month is closing.
 STORED = """
 CREATE FUNCTION ledger_period_snapshot_closing() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -161,31 +161,28 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION ledger_period_stored_closing() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION ledger_period_stored_before_snapshot() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM (SELECT DISTINCT snapshot_id FROM added) brought WHERE NOT EXISTS (
-        SELECT FROM ledger_period_snapshot snapshot JOIN ledger_period period ON period.id = snapshot.period_id
-         WHERE snapshot.id = brought.snapshot_id AND period.state = 'CLOSING' AND period.closings = snapshot.number
-    )) THEN
-        RAISE EXCEPTION 'balances are stored for the closing under way only'
+    IF EXISTS (SELECT FROM ledger_period_snapshot WHERE id IN (SELECT snapshot_id FROM added)) THEN
+        RAISE EXCEPTION 'the snapshot is sealed: its rows come before it'
             USING ERRCODE = 'restrict_violation', TABLE = TG_TABLE_NAME,
-                  CONSTRAINT = 'ledger_period_snapshot_closing';
+                  CONSTRAINT = 'ledger_period_snapshot_sealed';
     END IF;
     RETURN NULL;
 END $$;
 
 CREATE TRIGGER ledger_period_snapshot_closing AFTER INSERT ON ledger_period_snapshot
     FOR EACH ROW EXECUTE FUNCTION ledger_period_snapshot_closing();
-CREATE TRIGGER ledger_period_balance_closing AFTER INSERT ON ledger_period_balance
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger_period_stored_closing();
-CREATE TRIGGER ledger_period_total_closing AFTER INSERT ON ledger_period_total
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger_period_stored_closing();
+CREATE TRIGGER ledger_period_balance_sealed AFTER INSERT ON ledger_period_balance
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger_period_stored_before_snapshot();
+CREATE TRIGGER ledger_period_total_sealed AFTER INSERT ON ledger_period_total
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger_period_stored_before_snapshot();
 """
 STORED_REVERSE = """
-DROP TRIGGER ledger_period_total_closing ON ledger_period_total;
-DROP TRIGGER ledger_period_balance_closing ON ledger_period_balance;
+DROP TRIGGER ledger_period_total_sealed ON ledger_period_total;
+DROP TRIGGER ledger_period_balance_sealed ON ledger_period_balance;
 DROP TRIGGER ledger_period_snapshot_closing ON ledger_period_snapshot;
-DROP FUNCTION ledger_period_stored_closing();
+DROP FUNCTION ledger_period_stored_before_snapshot();
 DROP FUNCTION ledger_period_snapshot_closing();
 """
 
@@ -243,6 +240,10 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField(primary_key=True, serialize=False)),
                 ("number", models.PositiveIntegerField(help_text="Which closing of the month, from 1.")),
                 ("accounts", models.PositiveIntegerField()),
+                (
+                    "last_transition",
+                    models.BigIntegerField(help_text="No later transition of an entry takes effect in the month."),
+                ),
                 ("hash", models.BinaryField(max_length=32)),
                 ("closed_at", models.DateTimeField()),
                 ("closed_by", models.CharField(max_length=150)),

@@ -128,6 +128,7 @@ class PeriodSnapshot(models.Model):
     period = models.ForeignKey(Period, on_delete=models.PROTECT, related_name="snapshots", db_index=False)
     number = models.PositiveIntegerField(help_text="Which closing of the month, from 1.")
     accounts = models.PositiveIntegerField()
+    last_transition = models.BigIntegerField(help_text="No later transition of an entry takes effect in the month.")
     hash = models.BinaryField(max_length=32)
     closed_at = models.DateTimeField()
     closed_by = models.CharField(max_length=150)

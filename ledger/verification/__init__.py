@@ -6,11 +6,11 @@ each with ``checks() -> Iterator[Check]``.
 
 from collections.abc import Iterator
 
-from ledger.verification import entries
+from ledger.verification import entries, periods
 from paymentops.core.verification import Check
 
 
 def checks() -> Iterator[Check]:
     """Run every check of the ledger, one after the other."""
-    for part in (entries,):
+    for part in (entries, periods):
         yield from part.checks()

@@ -53,8 +53,21 @@ class Role:
 _WORKS: Final = frozenset({"casework.add_comment", "casework.add_attachment", "casework.change_ownership"})
 
 VIEWER: Final = Role("Viewer")
-FINANCE: Final = Role("Finance", _WORKS | {"access.view_pii"})
-FINANCE_APPROVER: Final = Role("Finance approver", _WORKS | {"access.view_pii", "access.view_auditentry"})
+FINANCE: Final = Role("Finance", _WORKS | {"access.view_pii", "ledger.propose_journal", "ledger.propose_reopening"})
+FINANCE_APPROVER: Final = Role(
+    "Finance approver",
+    _WORKS
+    | {
+        "access.view_pii",
+        "access.view_auditentry",
+        "ledger.propose_journal",
+        "ledger.approve_journal",
+        "ledger.close_account",
+        "ledger.close_period",
+        "ledger.propose_reopening",
+        "ledger.approve_reopening",
+    },
+)
 ENGINEER: Final = Role(
     "Engineer",
     _WORKS
@@ -82,6 +95,7 @@ ADMIN: Final = Role(
         "auth.view_group",
         "console.read_raw",
         "events.replay_deadletter",
+        "ledger.close_period",
     },
 )
 ROLES: Final = (VIEWER, FINANCE, FINANCE_APPROVER, ENGINEER, ADMIN)
