@@ -93,13 +93,13 @@ ORDER BY move.id
 # From OPEN to CLOSING to CLOSED to OPEN; each move begins where the one before ended, and the versions count them.
 _STATES_FOLD: Final = """
 SELECT CASE
-    WHEN NOT coalesce(folded.legal, true) THEN format('%s: impossible moves %s', month, folded.path)
-    WHEN state <> coalesce(folded.state, 'OPEN') OR version <> 1 + coalesce(folded.moves, 0)
-        THEN format('%s: is %s as version %s, its moves lead to %s as version %s', month, state, version,
+    WHEN NOT coalesce(folded.legal, true) THEN format('%s: impossible moves %s', period.month, folded.path)
+    WHEN period.state <> coalesce(folded.state, 'OPEN') OR version <> 1 + coalesce(folded.moves, 0)
+        THEN format('%s: is %s as version %s, its moves lead to %s as version %s', month, period.state, version,
                     coalesce(folded.state, 'OPEN'), 1 + coalesce(folded.moves, 0))
-    WHEN closings <> coalesce(folded.closings, 0)
-        THEN format('%s: counts %s closings, its moves %s', month, closings, coalesce(folded.closings, 0))
-    WHEN state = 'CLOSED' AND snapshot_id IS NULL THEN format('%s: is closed, and no balances are stored', month)
+    WHEN period.closings <> coalesce(folded.closings, 0)
+        THEN format('%s: counts %s closings, its moves %s', month, period.closings, coalesce(folded.closings, 0))
+    WHEN period.state = 'CLOSED' AND snapshot_id IS NULL THEN format('%s: is closed, and no balances are stored', month)
     ELSE format('%s: was opened again by one person or without a reason', month)
 END
 FROM (
@@ -121,9 +121,9 @@ LEFT JOIN (
     ) step
     GROUP BY period_id
 ) folded ON folded.period_id = period.id
-WHERE NOT coalesce(folded.legal, true) OR state <> coalesce(folded.state, 'OPEN')
-   OR version <> 1 + coalesce(folded.moves, 0) OR closings <> coalesce(folded.closings, 0)
-   OR (state = 'CLOSED' AND snapshot_id IS NULL) OR coalesce(folded.alone, false)
+WHERE NOT coalesce(folded.legal, true) OR period.state <> coalesce(folded.state, 'OPEN')
+   OR version <> 1 + coalesce(folded.moves, 0) OR period.closings <> coalesce(folded.closings, 0)
+   OR (period.state = 'CLOSED' AND snapshot_id IS NULL) OR coalesce(folded.alone, false)
 ORDER BY start_date
 """
 
