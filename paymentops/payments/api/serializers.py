@@ -135,6 +135,7 @@ class NextActionSchema(serializers.Serializer[Any]):
 
     type = serializers.CharField()
     url = serializers.CharField()
+    code = serializers.CharField(required=False, help_text="For a QR code: its content, also to copy and paste.")
 
 
 class PaymentSchema(serializers.Serializer[Any]):

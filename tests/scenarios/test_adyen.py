@@ -1,0 +1,86 @@
+"""A card payment through Adyen: held, captured, refunded, each told by a signed notification."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from ledger import queries as ledger
+from paymentops.providers import registry
+from tests.payments.conftest import Api, api, work
+from tests.providers.fakes import adyen as fake
+from tests.providers.fakes.adyen import AdyenServer
+from tests.providers.fakes.server import Fault
+
+__all__ = ["api", "work"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def adyen(settings: Any) -> Iterator[AdyenServer]:
+    with AdyenServer() as server:
+        settings.ADYEN_API_BASE = server.api_base
+        settings.ADYEN_API_KEY = fake.API_KEY
+        settings.ADYEN_MERCHANT_ACCOUNT = fake.MERCHANT
+        settings.ADYEN_HMAC_KEYS = [fake.HMAC_KEY]
+        yield server
+        registry.get("adyen").close()
+
+
+def deliver_all(adyen: AdyenServer) -> None:
+    """Deliver every notification that is due, each twice."""
+    while adyen.notices:
+        webhook = adyen.take_notice()
+        for _ in range(2):
+            response = Client(raise_request_exception=False).post(
+                "/api/v1/webhooks/adyen", data=webhook.body, content_type="application/json"
+            )
+            assert (response.status_code, response.content) == (200, b"[accepted]")
+
+
+def books() -> dict[str, int]:
+    """Return every account that does not stand at zero, by its number."""
+    [trial] = ledger.trial_balance()
+    assert trial.difference == 0
+    return {account.code[:4]: account.posted for account in trial.accounts if account.posted}
+
+
+def test_a_hold_is_captured_and_refunded_when_the_notifications_say_so(
+    api: Api, adyen: AdyenServer, work: Callable[[], int]
+) -> None:
+    created = api.pay(
+        key="order-10293-attempt-1", provider="adyen", payment_token="shopper-77/stored-visa", capture="manual"
+    )
+    work()
+    deliver_all(adyen)
+    assert api.payment(created["id"])["state"] == "AUTHORIZED"
+
+    api.post(f"payments/{created['id']}/captures", {}, key="capture-10293-whole")
+    work()
+    assert api.payment(created["id"])["state"] == "AUTHORIZED"
+    deliver_all(adyen)
+    assert api.payment(created["id"])["state"] == "CAPTURED"
+    assert books() == {"1110": 12990, "2010": -12990}
+
+    refund = api.post(f"payments/{created['id']}/refunds", {"amount": 2990}, key="refund-one-10293").json()
+    work()
+    assert api.get(f"refunds/{refund['id']}").json()["state"] == "PENDING"
+    deliver_all(adyen)
+    assert api.get(f"refunds/{refund['id']}").json()["state"] == "SUCCEEDED"
+    assert books() == {"1110": 10000, "2010": -10000}
+    call_command("verify", "--json")
+
+
+def test_a_notification_may_come_for_an_answer_that_was_lost(
+    api: Api, adyen: AdyenServer, work: Callable[[], int]
+) -> None:
+    adyen.faults = [Fault.RESET_AFTER]
+    created = api.pay(key="order-10293-attempt-1", provider="adyen", payment_token="stored-visa")
+    work()
+    assert api.payment(created["id"])["state"] == "UNKNOWN_OUTCOME"
+    deliver_all(adyen)
+    assert api.payment(created["id"])["state"] == "CAPTURED"
+    assert len(adyen.payments) == 1
+    call_command("verify", "--json")
