@@ -9,15 +9,10 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from paymentops.core.errors import InvalidInput, NotFound
+from ledger.operations import AccountNotFound
+from paymentops.core.errors import InvalidInput
 
 _ROWS_AT_ONCE: Final = 2000
-
-
-class AccountNotFound(NotFound):
-    """No entry has used an account yet, so it does not exist in this currency."""
-
-    code = "ledger.account_not_found"
 
 
 @dataclass(frozen=True, slots=True)

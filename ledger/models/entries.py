@@ -54,6 +54,9 @@ class Account(models.Model):
     class Meta:
         db_table = "ledger_account"
         ordering = ["code", "currency"]
+        permissions = [("close_account", "Can close an account and open it again")]
+        # Every posting looks for closed accounts; there are few.
+        indexes = [models.Index(fields=["id"], condition=Q(closed_at__isnull=False), name="ledger_account_closed")]
         constraints = [
             models.UniqueConstraint(fields=["code", "currency"], name="ledger_account_once"),
             # What the composite foreign key of a line refers to.
@@ -121,6 +124,10 @@ class Entry(FSMModelMixin, models.Model):
         db_table = "ledger_entry"
         ordering = ["-id"]
         verbose_name_plural = "entries"
+        permissions = [
+            ("propose_journal", "Can propose manual journals and reversals"),
+            ("approve_journal", "Can approve manual journals and reversals"),
+        ]
         constraints = [
             # Also the index by which the entries of a payment are found.
             models.UniqueConstraint(

@@ -1,6 +1,15 @@
 """Writes of the ledger: posting, settling, voiding and reversing entries, and sealing them in the background."""
 
+from ledger.operations.accounts import AccountNotEmpty, AccountNotFound, close_account, reopen_account
+from ledger.operations.journals import (
+    NotReversedByHand,
+    approve_journal,
+    approve_reversal,
+    propose_journal,
+    propose_reversal,
+)
 from ledger.operations.posting import (
+    AccountClosed,
     AccountOnWrongSide,
     EntryNotFound,
     EntryNotInState,
@@ -14,15 +23,25 @@ from ledger.operations.posting import (
 from ledger.operations.sealing import RootFileDiffers, Sealed, export_roots, root_file, seal, seal_all, take_root
 
 __all__ = [
+    "AccountClosed",
+    "AccountNotEmpty",
+    "AccountNotFound",
     "AccountOnWrongSide",
     "EntryNotFound",
     "EntryNotInState",
+    "NotReversedByHand",
     "RootFileDiffers",
     "Sealed",
     "SourceReused",
+    "approve_journal",
+    "approve_reversal",
+    "close_account",
     "export_roots",
     "post",
     "post_many",
+    "propose_journal",
+    "propose_reversal",
+    "reopen_account",
     "reverse",
     "root_file",
     "seal",

@@ -28,6 +28,7 @@ from paymentops.core import ids
 from paymentops.core.errors import Conflict, NotFound
 
 _RIGHT_SIDE: Final = "ledger_guarded_balance_right_side"
+_ACCOUNT_OPEN: Final = "ledger_line_account_open"
 
 
 class SourceReused(Conflict):
@@ -42,6 +43,13 @@ class AccountOnWrongSide(Conflict):
 
     code = "ledger.account_on_wrong_side"
     title = "The posting would take an account to its wrong side"
+
+
+class AccountClosed(Conflict):
+    """A posting would use an account that was closed."""
+
+    code = "ledger.account_closed"
+    title = "The account is closed"
 
 
 class EntryNotInState(Conflict):
@@ -72,7 +80,7 @@ def post(
 
     Raises:
         SourceReused: the source has an entry with other lines.
-        AccountOnWrongSide: see the class.
+        AccountOnWrongSide, AccountClosed: see the classes.
 
     Locks the balance rows of guarded accounts it touches, in account order, until the transaction ends.
     """
@@ -144,7 +152,7 @@ def reverse(
     Raises:
         EntryNotFound: there is no such entry.
         EntryNotInState: it is not posted, or was reversed for another cause.
-        AccountOnWrongSide: see the class.
+        AccountOnWrongSide, AccountClosed: see the classes.
 
     Locks the entry.
     """
@@ -196,9 +204,14 @@ def _explained_refusals() -> Iterator[None]:
         yield
     except IntegrityError as error:
         diagnosis = getattr(error.__cause__, "diag", None)
-        if diagnosis is None or diagnosis.constraint_name != _RIGHT_SIDE:
-            raise
-        raise AccountOnWrongSide("An account would stand on its wrong side; nothing was posted.") from error
+        broken = diagnosis.constraint_name if diagnosis is not None else ""
+        if broken == _RIGHT_SIDE:
+            raise AccountOnWrongSide("An account would stand on its wrong side; nothing was posted.") from error
+        if broken == _ACCOUNT_OPEN:
+            raise AccountClosed(
+                f"Nothing was posted: {diagnosis.message_primary}. Open it again or use another."
+            ) from error
+        raise
 
 
 def _earlier(refused: Sequence[NewEntry]) -> dict[Source, Entry]:

@@ -41,6 +41,13 @@ def at_once(*works: Callable[[], object]) -> list[object]:
         return list(pool.map(one, works))
 
 
+def database_address() -> str:
+    """Return the address of this test's database, for a process of its own."""
+    there = connection.settings_dict
+    address = f"postgresql://{there['USER']}:{there['PASSWORD']}@{quote(there['HOST'], safe='')}"
+    return address + (f":{there['PORT']}/{there['NAME']}" if there["PORT"] else f"/{there['NAME']}")
+
+
 def all_agree() -> bool:
     return all(check.ok for check in verification.checks())
 
@@ -97,7 +104,7 @@ def guarded_posting(*, forwards: bool, source_id: UUID) -> Posting:
     lines = [PostingLine(chart.account(number, "EUR"), -1) for number in ("2020", "2030", "2090")]
     lines.append(PostingLine(chart.account("1290", "EUR"), 3))
     ordered = tuple(lines if forwards else reversed(lines))
-    return Posting(Source("journal", source_id, "test"), State.POSTED, ordered)
+    return Posting(Source("test", source_id, "guarded"), State.POSTED, ordered)
 
 
 def test_writers_that_take_accounts_in_opposite_orders_do_not_deadlock() -> None:
@@ -152,12 +159,9 @@ with transaction.atomic():
 
 
 def test_a_process_killed_between_insert_and_commit_leaves_nothing() -> None:
-    there = connection.settings_dict
-    address = f"postgresql://{there['USER']}:{there['PASSWORD']}@{quote(there['HOST'], safe='')}"
-    address += f":{there['PORT']}/{there['NAME']}" if there["PORT"] else f"/{there['NAME']}"
     done = subprocess.run(
         [sys.executable, "-c", DIE_BEFORE_COMMIT],
-        env={**os.environ, "DATABASE_URL": address},
+        env={**os.environ, "DATABASE_URL": database_address()},
         capture_output=True,
         timeout=60,
         check=False,

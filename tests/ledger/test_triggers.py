@@ -8,7 +8,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from ledger import operations as ledger
 from ledger import posting_sql, postings
-from ledger.models import Account, Entry, GuardedBalance
+from ledger.models import Account, Entry, GuardedBalance, State
 from tests.ledger.books import PARTIES, START, as_if_committed, eur, post, run
 
 pytestmark = pytest.mark.django_db
@@ -232,8 +232,8 @@ def test_the_largest_amounts_are_posted_and_their_sum_does_not_overflow() -> Non
     largest = 2**63 - 1
     for number in range(3):
         lines = (postings.PostingLine(ref, largest), postings.PostingLine(fees, -largest))
-        source = postings.Source("journal", uuid4(), "test", number)
-        post(postings.Posting(source, postings.State.POSTED, lines))
+        source = postings.Source("test", uuid4(), "test", number)
+        post(postings.Posting(source, State.POSTED, lines))
     assert GuardedBalance.objects.get(account__code="2030").balance == -3 * largest
 
 
@@ -254,9 +254,9 @@ def test_more_cannot_leave_refunds_in_flight_than_went_in(asked) -> None:
 
 def test_a_pending_entry_moves_a_guarded_account_only_when_it_is_settled() -> None:
     payable, in_flight = (posting_sql.chart.account("2020", "EUR"), posting_sql.chart.account("1290", "EUR"))
-    source = postings.Source("journal", uuid4(), "test")
+    source = postings.Source("test", uuid4(), "test")
     lines = (postings.PostingLine(payable, 5), postings.PostingLine(in_flight, -5))
-    entry = post(postings.Posting(source, postings.State.PENDING, lines))
+    entry = post(postings.Posting(source, State.PENDING, lines))
     assert GuardedBalance.objects.get(account__code="2020").balance == 0
     with pytest.raises(ledger.AccountOnWrongSide), transaction.atomic():
         ledger.settle(entry.pk, cause="settle", occurred_at=START, now=START)
