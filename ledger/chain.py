@@ -1,10 +1,12 @@
-"""The rules of the tamper-evidence chain, from values to values."""
+"""The rules of sealing, from values to values: how links are bound, and what a sealer must remember."""
 
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 GENESIS: Final = bytes(32)
+# An account gets a snapshot for about so many of its movements; a stretch between two is never twice as long.
+SNAPSHOT_EVERY: Final = 500
 
 
 def bind(previous: bytes, *, seq: int, digest: bytes) -> bytes:

@@ -13,11 +13,8 @@ from django.db import connection
 from psycopg import Cursor
 from psycopg.rows import tuple_row
 
-from ledger.chain import Watch
+from ledger.chain import SNAPSHOT_EVERY, Watch
 from ledger.queries.folding import FOLD_OF_LINE
-
-# An account gets a snapshot for about so many of its movements; a stretch between two is never twice as long.
-SNAPSHOT_EVERY: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +55,21 @@ SELECT seq, hash, low_id, watch_id, watch_xid::text::bigint,
 FROM ledger_chain_head FOR NO KEY UPDATE
 """
 
+# What the digest of an entry's first transition says of accounts.
+CODES_OF_LINES: Final = """
+    SELECT string_agg(account.code, ' ' ORDER BY line.number)
+    FROM ledger_line line JOIN ledger_account account ON account.id = line.account_id
+    WHERE move.from_state = '' AND line.entry_id = move.entry_id
+"""
+
 # The anti-join stays a probe per transition (OFFSET 0), whatever the planner believes about the tables' sizes.
-_UNSEALED: Final = """
-SELECT move.id, ledger_transition_digest(move, header, (
-           SELECT string_agg(account.code, ' ' ORDER BY line.number)
-           FROM ledger_line line JOIN ledger_account account ON account.id = line.account_id
-           WHERE move.from_state = '' AND line.entry_id = move.entry_id))
+_UNSEALED: Final = f"""
+SELECT move.id, ledger_transition_digest(move, header, ({CODES_OF_LINES}))
 FROM ledger_entry_transition move JOIN ledger_entry header ON header.id = move.entry_id
 WHERE move.id > %(low_id)s
   AND NOT EXISTS (SELECT FROM ledger_chain_link link WHERE link.transition_id = move.id OFFSET 0)
 ORDER BY move.id LIMIT %(limit)s
-"""
+"""  # noqa: S608 - constants only
 
 _WRITE_LINKS: Final = """
 INSERT INTO ledger_chain_link (seq, transition_id, digest, hash, sealed_at)
@@ -192,6 +193,41 @@ FROM cut CROSS JOIN LATERAL (
 WHERE step.place %% %(every)s = 0 AND step.place <= cut.size - %(every)s
 """
 
+_CLEAR: Final = """
+WITH movements AS (DELETE FROM ledger_movement WHERE account_id = %(account)s)
+DELETE FROM ledger_balance_snapshot WHERE account_id = %(account)s
+"""
+
+# A movement of this account that stands under another one is taken over; that other account then needs the same.
+_REFOLD: Final = """
+WITH moved AS (
+    INSERT INTO ledger_movement AS stored
+        (account_id, effective_at, transition_id, number, recorded_at, posted, pending_debits, pending_credits,
+         lateness)
+    SELECT moved.*, ledger_lateness(moved.effective_at, moved.recorded_at)
+    FROM (
+        {moved}
+        FROM ledger_line line
+        JOIN ledger_entry_transition move ON move.entry_id = line.entry_id AND move.to_state <> 'REVERSED'
+        JOIN ledger_chain_link link ON link.transition_id = move.id
+        WHERE line.account_id = %(account)s
+    ) moved
+    ON CONFLICT (transition_id, number) DO UPDATE
+    SET account_id = excluded.account_id, effective_at = excluded.effective_at, recorded_at = excluded.recorded_at,
+        posted = excluded.posted, pending_debits = excluded.pending_debits, lateness = excluded.lateness,
+        pending_credits = excluded.pending_credits
+    RETURNING posted, pending_debits, pending_credits
+)
+INSERT INTO ledger_folded_balance
+    (account_id, posted, pending_debits, pending_credits, movements, checked_at, drifts)
+SELECT %(account)s, coalesce(sum(posted), 0), coalesce(sum(pending_debits), 0), coalesce(sum(pending_credits), 0),
+       count(*), %(now)s, 0
+FROM moved
+ON CONFLICT (account_id) DO UPDATE
+SET posted = excluded.posted, pending_debits = excluded.pending_debits, pending_credits = excluded.pending_credits,
+    movements = excluded.movements, checked_at = excluded.checked_at, drifted_at = NULL
+""".replace("{moved}", FOLD_OF_LINE)
+
 _MOVE_HEAD: Final = """
 UPDATE ledger_chain_head
 SET seq = %(seq)s, hash = %(hash)s, low_id = %(low_id)s, watch_id = %(watch_id)s,
@@ -246,11 +282,31 @@ def write_links(links: Sequence[Link], *, now: datetime) -> None:
 def fold(transitions: Sequence[int], *, every: int = SNAPSHOT_EVERY) -> None:
     """Write the movements of transitions, add them to sums and to the snapshots behind them, and make new snapshots."""
     touched = _execute(_FOLD, {"transitions": list(transitions)})
-    carried = [row for row in touched if row[1] is not None]
+    _snapshot(
+        accounts=[row[0] for row in touched if row[1] is None],
+        carried=[row for row in touched if row[1] is not None],
+        every=every,
+    )
+
+
+def refold(account_id: int, *, now: datetime, every: int = SNAPSHOT_EVERY) -> None:
+    """Make the movements, the sum and the snapshots of one account anew from its sealed lines."""
+    _execute(_CLEAR, {"account": account_id})
+    _execute(_REFOLD, {"account": account_id, "now": now})
+    _snapshot(accounts=[account_id], carried=[], every=every)
+
+
+def move_head(*, seq: int, hash: bytes, watch: Watch, now: datetime) -> None:  # noqa: A002 - the column's name
+    """Note where the chain now ends, and what is still watched for."""
+    values = {"seq": seq, "hash": hash, "low_id": watch.low_id, "watch_id": watch.newest_id, "watch_xid": watch.xid}
+    _execute(_MOVE_HEAD, values | {"now": now})
+
+
+def _snapshot(*, accounts: list[int], carried: list[tuple[Any, ...]], every: int) -> None:
     _execute(
         _SNAPSHOTS,
         {
-            "accounts": [row[0] for row in touched if row[1] is None],
+            "accounts": accounts,
             "carried_accounts": [row[0] for row in carried],
             "carried_at": [row[1] for row in carried],
             "carried_transitions": [row[2] for row in carried],
@@ -258,12 +314,6 @@ def fold(transitions: Sequence[int], *, every: int = SNAPSHOT_EVERY) -> None:
             "every": every,
         },
     )
-
-
-def move_head(*, seq: int, hash: bytes, watch: Watch, now: datetime) -> None:  # noqa: A002 - the column's name
-    """Note where the chain now ends, and what is still watched for."""
-    values = {"seq": seq, "hash": hash, "low_id": watch.low_id, "watch_id": watch.newest_id, "watch_xid": watch.xid}
-    _execute(_MOVE_HEAD, values | {"now": now})
 
 
 def _execute(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:

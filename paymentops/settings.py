@@ -195,6 +195,9 @@ KAFKA_BOOTSTRAP_SERVERS: list[str] = env.list("KAFKA_BOOTSTRAP_SERVERS", [])
 KAFKA_TOPIC = env.str("PAYMENTOPS_KAFKA_TOPIC", "payops.events")
 SWEEP_INTERVAL_SECONDS = env.float("PAYMENTOPS_SWEEP_INTERVAL_SECONDS", 2.0)
 RELAY_INTERVAL_SECONDS = env.float("PAYMENTOPS_RELAY_INTERVAL_SECONDS", 1.0)
+SEAL_INTERVAL_SECONDS = env.float("PAYMENTOPS_SEAL_INTERVAL_SECONDS", 1.0)
+# Within this time every account's stored balances are compared with its lines.
+BALANCE_CHECK_HOURS = env.float("PAYMENTOPS_BALANCE_CHECK_HOURS", 24)
 # What is sent while no worker listens expires when the next one is due, so nothing piles up.
 # A message that no worker took in five intervals is dropped, so they cannot pile up; a busy worker still gets one.
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
@@ -209,6 +212,13 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": RELAY_INTERVAL_SECONDS,
         "options": {"expires": 5 * RELAY_INTERVAL_SECONDS},
     },
+    "ledger.seal": {
+        "task": "ledger.seal",
+        "schedule": SEAL_INTERVAL_SECONDS,
+        "options": {"expires": 5 * SEAL_INTERVAL_SECONDS},
+    },
+    "ledger.check_balances": {"task": "ledger.check_balances", "schedule": 60.0, "options": {"expires": 300.0}},
+    "ledger.export_roots": {"task": "ledger.export_roots", "schedule": 600.0, "options": {"expires": 3000.0}},
 }
 
 # --- Providers ------------------------------------------------------------------------------------------------
@@ -264,12 +274,19 @@ ATTACHMENT_UNBOUND_HOURS = env.int("PAYMENTOPS_ATTACHMENT_UNBOUND_HOURS", 24)
 FORM_TOKEN_DAYS = env.int("PAYMENTOPS_FORM_TOKEN_DAYS", 30)
 _ATTACHMENTS_IN_FILES = {"location": str(DATA_DIR / "attachments"), "file_permissions_mode": 0o600}
 _ATTACHMENTS_STORAGE = env.str("PAYMENTOPS_ATTACHMENTS_STORAGE", "")
+_ROOTS_IN_FILES = {"location": str(DATA_DIR / "ledger-roots"), "allow_overwrite": True}
+_ROOTS_STORAGE = env.str("PAYMENTOPS_LEDGER_ROOTS_STORAGE", "")
 STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     "attachments": {
         "BACKEND": _ATTACHMENTS_STORAGE or "django.core.files.storage.FileSystemStorage",
         "OPTIONS": env.json("PAYMENTOPS_ATTACHMENTS_OPTIONS", {}) if _ATTACHMENTS_STORAGE else _ATTACHMENTS_IN_FILES,
+    },
+    # Where the daily roots of the ledger's chain leave the database: better a place that its owner cannot write to.
+    "ledger_roots": {
+        "BACKEND": _ROOTS_STORAGE or "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": env.json("PAYMENTOPS_LEDGER_ROOTS_OPTIONS", {}) if _ROOTS_STORAGE else _ROOTS_IN_FILES,
     },
 }
 

@@ -1,6 +1,7 @@
 """Writes of the ledger: posting, settling, voiding and reversing entries, and sealing them in the background."""
 
 from ledger.operations.accounts import AccountNotEmpty, AccountNotFound, close_account, reopen_account
+from ledger.operations.balances import BalanceCheck, check_balance, check_next_balance, rebuild_balances
 from ledger.operations.journals import (
     NotReversedByHand,
     approve_journal,
@@ -27,6 +28,7 @@ __all__ = [
     "AccountNotEmpty",
     "AccountNotFound",
     "AccountOnWrongSide",
+    "BalanceCheck",
     "EntryNotFound",
     "EntryNotInState",
     "NotReversedByHand",
@@ -35,12 +37,15 @@ __all__ = [
     "SourceReused",
     "approve_journal",
     "approve_reversal",
+    "check_balance",
+    "check_next_balance",
     "close_account",
     "export_roots",
     "post",
     "post_many",
     "propose_journal",
     "propose_reversal",
+    "rebuild_balances",
     "reopen_account",
     "reverse",
     "root_file",

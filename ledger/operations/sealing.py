@@ -12,7 +12,7 @@ from django.core.files.storage import Storage
 from django.db import transaction
 
 from ledger import chain, sealing_sql
-from ledger.chain import Watch
+from ledger.chain import SNAPSHOT_EVERY, Watch
 from ledger.models import ChainRoot
 from ledger.sealing_sql import Head, Link
 from paymentops.events import operations as events
@@ -41,17 +41,18 @@ class Sealed:
     more: bool
 
 
-def seal(*, now: datetime, limit: int = LARGEST_ROUND) -> Sealed | None:
+def seal(*, now: datetime, limit: int = LARGEST_ROUND, snapshot_every: int = SNAPSHOT_EVERY) -> Sealed | None:
     """Seal the next transitions and fold them into balances; ``None`` when somebody else is sealing.
 
     Args:
         now: when the links are made.
         limit: the most transitions to seal; a round is one short transaction.
+        snapshot_every: after how many movements an account gets a snapshot.
 
     Locks the chain's head and the folded balances it adds to, in account order. Must be called outside a transaction.
     """
     with transaction.atomic(durable=True):
-        return _round(wait=False, limit=limit, now=now)
+        return _round(wait=False, limit=limit, every=snapshot_every, now=now)
 
 
 def seal_all(*, now: datetime, limit: int = LARGEST_ROUND) -> Sealed:
@@ -63,7 +64,7 @@ def seal_all(*, now: datetime, limit: int = LARGEST_ROUND) -> Sealed:
     links = 0
     while True:
         with transaction.atomic(durable=True):
-            done = _round(wait=True, limit=limit, now=now)
+            done = _round(wait=True, limit=limit, every=SNAPSHOT_EVERY, now=now)
         if done is None:
             raise AssertionError("A sealer that waits has the head.")
         links += done.links
@@ -132,7 +133,7 @@ def _export(root: ChainRoot, storage: Storage) -> None:
             raise RootFileDiffers(f"{name} differs from the root of {root.date} in the database; compare the two.")
 
 
-def _round(*, wait: bool, limit: int, now: datetime) -> Sealed | None:
+def _round(*, wait: bool, limit: int, every: int, now: datetime) -> Sealed | None:
     """Seal one batch. The newest id must be read before this transaction has an id, see ``Watch.moved_on``."""
     newest_id, low_id, seq = sealing_sql.look()
     if newest_id == low_id:
@@ -144,7 +145,7 @@ def _round(*, wait: bool, limit: int, now: datetime) -> Sealed | None:
     links = _chained(head, found)
     if links:
         sealing_sql.write_links(links, now=now)
-        sealing_sql.fold([link.transition_id for link in links])
+        sealing_sql.fold([link.transition_id for link in links], every=every)
     more = len(found) == limit
     before = Watch(head.low_id, head.watch_id, head.watch_xid)
     after = before.moved_on(

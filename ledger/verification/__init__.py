@@ -6,11 +6,11 @@ each with ``checks() -> Iterator[Check]``.
 
 from collections.abc import Iterator
 
-from ledger.verification import entries, journals, periods
+from ledger.verification import balances, chain, entries, journals, periods
 from paymentops.core.verification import Check
 
 
 def checks() -> Iterator[Check]:
     """Run every check of the ledger, one after the other."""
-    for part in (entries, journals, periods):
+    for part in (entries, chain, balances, journals, periods):
         yield from part.checks()

@@ -21,10 +21,12 @@ class Check:
         name: dotted and stable, the room first: ``ledger.entries_balance``.
         violations: one sentence per broken row, naming it by its public id; at most ``LISTED_VIOLATIONS`` and then
             one that says how many more there are. Empty when the invariant holds.
+        note: what a reader should know although nothing is broken, as one sentence; usually empty.
     """
 
     name: str
     violations: list[str] = field(default_factory=list)
+    note: str = ""
 
     @property
     def ok(self) -> bool:
@@ -32,9 +34,9 @@ class Check:
         return not self.violations
 
     @classmethod
-    def of(cls, name: str, violations: Iterable[str]) -> Self:
+    def of(cls, name: str, violations: Iterable[str], *, note: str = "") -> Self:
         """Build a check from a stream of violations, keeping the first ``LISTED_VIOLATIONS`` and counting the rest."""
         found = iter(violations)
         listed = list(islice(found, LISTED_VIOLATIONS))
         more = sum(1 for _ in found)
-        return cls(name, [*listed, f"and {more} more"] if more else listed)
+        return cls(name, [*listed, f"and {more} more"] if more else listed, note)

@@ -39,8 +39,12 @@ class Command(BaseCommand):
 
 
 def as_json(checks: Iterable[Check]) -> str:
-    """Write ``{"ok": bool, "checks": [{"name", "ok", "violations": [...]}]}``."""
-    found = [{"name": check.name, "ok": check.ok, "violations": check.violations} for check in checks]
+    """Write ``{"ok": bool, "checks": [{"name", "ok", "violations": [...]}]}``; a check with a ``note`` has that too."""
+    found = [
+        {"name": check.name, "ok": check.ok, "violations": check.violations}
+        | ({"note": check.note} if check.note else {})
+        for check in checks
+    ]
     return json.dumps({"ok": all(check["ok"] for check in found), "checks": found}, indent=2)
 
 
@@ -48,6 +52,6 @@ def as_table(checks: Iterable[Check]) -> str:
     """Write one row per check, with its violations indented below."""
     rows: list[str] = []
     for check in checks:
-        rows.append(f"{'ok    ' if check.ok else 'BROKEN'}  {check.name}")
+        rows.append(f"{'ok    ' if check.ok else 'BROKEN'}  {check.name}{f' ({check.note})' if check.note else ''}")
         rows.extend(f"          {violation}" for violation in check.violations)
     return "\n".join(rows)
