@@ -257,10 +257,14 @@ def _compare(footer: csv_rows.Row | None, mapping: CsvMapping, parser: _RowParse
 
 
 def _compare_net(footer: csv_rows.Row, declared: Footer, parser: _RowParser, totals: Totals) -> None:
-    met = sorted(totals.by_currency) or [parser.mapping.currency]
-    if len(met) != 1 or not met[0]:
+    met, text = sorted(totals.by_currency), footer.fields[declared.net - 1]
+    if not met:
+        found = amounts.scaled(text, 0, decimal=parser.mapping.decimal, grouping=parser.mapping.grouping)
+        totals.compare_amount("total", stated=found, found=0, line_number=footer.line_number)
+        return
+    if len(met) != 1:
         raise StatementRefused(line_number=footer.line_number, reason="One total cannot stand for several currencies.")
-    stated = parser.minor(footer.fields[declared.net - 1], met[0])
+    stated = parser.minor(text, met[0])
     totals.compare_amount(
         f"total {met[0]}", stated=stated, found=totals[met[0]].net_minor, line_number=footer.line_number
     )

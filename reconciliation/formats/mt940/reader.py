@@ -170,6 +170,7 @@ class _Reader:
             number = amounts.minor(match["number"]) if match["number"] else None
         except Unreadable as error:
             raise StatementRefused(line_number=found.line_number, reason=f"The sum cannot be read: {error}") from error
+        statement.interim = True
         read_sum = statement.totals[currency]
         credit = found.tag == "90C"
         name = f"{'credits' if credit else 'debits'} {currency}"
@@ -208,6 +209,10 @@ class _Reader:
         if statement is None:
             return
         yield from self._header(statement)
+        if statement.opening is None and statement.reference and not statement.interim:
+            raise StatementRefused(
+                line_number=line_number, reason="The statement has no opening balance (:60F:); was the file cut short?"
+            )
         if statement.opening is not None and statement.closing is None:
             raise StatementRefused(
                 line_number=line_number, reason="The statement has no closing balance (:62F:); was the file cut short?"
@@ -246,6 +251,8 @@ def _describe(statement: _Statement, tag: str, text: str) -> None:
         found = _NUMBER.match(text)
         statement.number = found["statement_number"] if found else text[:70]
         statement.page = int(found["sequence_number"]) if found and found["sequence_number"] else None
+    elif tag in {"13", "13D"}:
+        statement.interim = True
     elif tag == "34F" and (floor := _FLOOR.match(text)):
         statement.interim = True
         statement.currency = statement.currency or floor["currency"].upper()
