@@ -44,3 +44,28 @@ def test_a_forked_worker_makes_its_own_connections() -> None:
         os._exit(0 if registry.get("sandbox") is not before else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert registry.get("sandbox") is before
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("adyen", {"ADYEN_API_KEY": "key", "ADYEN_MERCHANT_ACCOUNT": "ShopCOM"}),
+        (
+            "pix",
+            {
+                "PIX_API_BASE": "https://pix.example.com/api/v2",
+                "PIX_TOKEN_URL": "https://pix.example.com/oauth/token",
+                "PIX_CLIENT_ID": "client",
+                "PIX_KEY": "7d9f0335-8dcc-4054-9bf9-0dbd61d36906",
+            },
+        ),
+    ],
+)
+def test_a_provider_is_offered_when_all_it_needs_is_set(settings: Settings, name: str, needed: dict[str, str]) -> None:
+    settings.STRIPE_API_KEY = ""
+    for setting, value in needed.items():
+        assert name not in registry.names()
+        setattr(settings, setting, value)
+    assert registry.names() == sorted(["sandbox", name])
+    assert registry.get(name).name == name
+    assert set(registry.capabilities()) == {"sandbox", name}

@@ -8,6 +8,7 @@ a moment can be told in one notification.
 import base64
 import json
 import re
+import ssl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -54,8 +55,8 @@ class Charge:
 class PixServer(FakeServer):
     """Holds charges by their txid; ``settles_at_once`` makes refunds end with their first answer."""
 
-    def __init__(self, *, settles_at_once: bool = True) -> None:
-        super().__init__()
+    def __init__(self, *, settles_at_once: bool = True, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(tls=tls)
         self.charges: dict[str, Charge] = {}
         self.tokens: list[str] = []
         self.settles_at_once = settles_at_once
