@@ -207,7 +207,7 @@ def _explained_refusals() -> Iterator[None]:
         broken = diagnosis.constraint_name if diagnosis is not None else ""
         if broken == _RIGHT_SIDE:
             raise AccountOnWrongSide("An account would stand on its wrong side; nothing was posted.") from error
-        if broken == _ACCOUNT_OPEN:
+        if diagnosis is not None and broken == _ACCOUNT_OPEN:
             raise AccountClosed(
                 f"Nothing was posted: {diagnosis.message_primary}. Open it again or use another."
             ) from error

@@ -166,7 +166,7 @@ class ApiKeyAdmin(LookUpAdmin):
 
 
 @admin.register(User)
-class UserAdmin(Audited, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(Audited, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg, misc]
     """Members of staff. Nobody is deleted: what people did keeps their name; they are made inactive."""
 
     audited_as = "user"

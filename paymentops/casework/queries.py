@@ -127,7 +127,7 @@ def _moves(subject: Subject) -> list[Moment]:
             move.proposal.public_id,
             move.note or (move.proposal.outcome if move.to_state in ("STALE", "REFUSED", "CARRIED_OUT") else ""),
         )
-        for move in found.order_by("id")
+        for move in found.order_by("recorded_at", "proposal", "sequence")
     ]
 
 

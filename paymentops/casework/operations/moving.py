@@ -98,4 +98,4 @@ def tell(proposal: Proposal, *, before: str, cause: str, by: Actor, note: str, n
 def _what_happened(proposal: Proposal) -> str:
     last = proposal.transitions.order_by("sequence").last()
     who = f" by {last.actor}" if last is not None else ""
-    return f"It is {proposal.get_state_display()}{who} since you read it. Read it again; nothing was changed."  # type: ignore[attr-defined]
+    return f"It is {proposal.get_state_display()}{who} since you read it. Read it again; nothing was changed."
