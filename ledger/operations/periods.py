@@ -21,6 +21,7 @@ from ledger.period_sql import Closing
 from ledger.periods import Month
 from ledger.proposals import REOPENING
 from ledger.queries import periods as queries
+from ledger.queries.periods import SUBJECT_TYPE
 from paymentops.access import operations as access
 from paymentops.access.actors import Actor
 from paymentops.access.models import User
@@ -31,7 +32,6 @@ from paymentops.core import ids, tracing
 from paymentops.core.errors import Conflict, Unavailable
 from paymentops.events import operations as events
 
-SUBJECT_TYPE: Final = "period"
 MAY_CLOSE: Final = "ledger.close_period"
 
 

@@ -10,7 +10,11 @@ from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
 from ledger.models import Period, PeriodBalance, PeriodSnapshot, PeriodState, PeriodTotal, PeriodTransition
 from ledger.periods import Month
+from ledger.proposals import REOPENING
+from paymentops.casework.models import Proposal
 from paymentops.core import ids
+
+SUBJECT_TYPE: Final = "period"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,12 @@ def snapshot_before(month: Month) -> tuple[UUID, datetime] | None:
     earlier = Period.objects.filter(start_date__lt=month.start_date, state=PeriodState.CLOSED)
     last = earlier.annotate(snapshot=Subquery(newest)).order_by("-start_date").first()
     return None if last is None else (last.snapshot, Month(last.start_date).ends_at)
+
+
+def proposed_reopening(month: Month) -> Proposal | None:
+    """Return the undecided proposal to open a month again, if there is one."""
+    undecided = Proposal.objects.undecided().about(SUBJECT_TYPE, str(month))
+    return undecided.filter(kind=REOPENING.name).first()
 
 
 def _with_closings() -> QuerySet[Period]:
