@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import path, reverse
 
 from paymentops.access import pages
-from paymentops.access.models import ApiKey, AuditEntry, User
+from paymentops.access.models import ApiKey, AuditEntry, Team, User
 
 pytestmark = pytest.mark.django_db
 urlpatterns = [path("console/", admin.site.urls)]
@@ -118,6 +118,18 @@ def test_a_new_person_and_a_new_password_are_written_down_without_the_password(b
     assert [row.action for row in rows] == ["user.add", "user.change"]
     assert all(secret not in str((row.before, row.after)) for row in rows)
     assert "password" in rows[1].after
+
+
+def test_a_team_and_who_is_in_it_are_written_down(boss) -> None:
+    member = User.objects.create_user("member")
+    boss.post(reverse("admin:access_team_add"), {"name": "Treasury", "members": [member.pk], "is_active": "on"})
+    team = Team.objects.get()
+    assert list(team.members.all()) == [member]
+    entry = AuditEntry.objects.get(action="team.add")
+    assert (entry.object_type, entry.object_id, entry.after["members"]) == ("team", "Treasury", ["member"])
+    assert boss.post(reverse("admin:access_team_delete", args=[team.pk]), {"post": "yes"}).status_code == 403
+    assert "member" in boss.get(reverse("admin:access_team_changelist")).text
+    assert signed_in("Finance").get(reverse("admin:access_team_add")).status_code == 403
 
 
 def test_an_admin_cannot_become_or_touch_a_superuser(boss) -> None:
