@@ -1,39 +1,17 @@
 """The doors through which services look at their payments."""
 
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
 from paymentops.access.models import Scope
 from paymentops.core import ids
-from paymentops.core.json_view import JsonView
+from paymentops.core.json_view import JsonView, NewestFirst
 from paymentops.payments import bodies, queries
 from paymentops.payments.api import answers, documentation, writing
 from paymentops.payments.api.serializers import PaymentFilters
-
-
-class NewestFirst(CursorPagination):
-    """Pages by cursor: equally fast on the first and the millionth row."""
-
-    ordering = "-id"
-    page_size = 50
-    max_page_size = 200
-    page_size_query_param = "limit"
-
-    def decode_cursor(self, request: Request) -> Any:
-        """Read the cursor; one that was not made here is refused."""
-        cursor = super().decode_cursor(request)
-        if cursor is not None and cursor.position is not None:
-            try:
-                UUID(str(cursor.position))
-            except ValueError as error:
-                raise NotFound(self.invalid_cursor_message) from error
-        return cursor
 
 
 class PaymentsView(JsonView):
