@@ -7,6 +7,7 @@ A door calls one function of ``downloads`` and streams what it returns::
 """
 
 from ledger.exports.downloads import Taking, beancount_journal, journal, statement, trial_balance
-from ledger.exports.reading import AccountNotFound, Period
+from ledger.exports.reading import Period
+from ledger.operations import AccountNotFound
 
 __all__ = ["AccountNotFound", "Period", "Taking", "beancount_journal", "journal", "statement", "trial_balance"]
