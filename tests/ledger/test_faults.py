@@ -123,7 +123,7 @@ def test_writers_that_take_accounts_in_opposite_orders_do_not_deadlock() -> None
 def test_batches_that_hold_the_same_sources_in_opposite_orders_do_not_deadlock() -> None:
     batch = [postings.sold(payment_id=uuid4(), parties=PARTIES, amount=eur(number + 1)) for number in range(60)]
 
-    def write(items: list[Posting]) -> list[Entry]:
+    def write(items: list[Posting]) -> list[UUID]:
         return ledger.post_many(items, occurred_at=START, now=START, cause="batch")
 
     outcomes = at_once(*[lambda items=batch if number % 2 else batch[::-1]: write(items) for number in range(WRITERS)])

@@ -1,5 +1,6 @@
 """Posting, settling, voiding and reversing: once per source, once per cause, along the state machine."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -62,11 +63,19 @@ def test_the_same_event_with_other_lines_is_refused() -> None:
 def test_many_are_posted_in_the_order_given_and_each_once() -> None:
     made = [postings.sold(payment_id=uuid4(), parties=PARTIES, amount=eur(number)) for number in range(1, 6)]
     early = post(made[2])
-    entries = ledger.post_many([*made, made[0]], **moment("batch"))
-    assert [entry.source_id for entry in entries] == [posting.source.id for posting in [*made, made[0]]]
-    assert entries[2] == early
-    assert entries[0] == entries[5]
+    made_ids = ledger.post_many([*made, made[0]], **moment("batch"))
+    entries = Entry.objects.in_bulk(made_ids)
+    assert [entries[each].source_id for each in made_ids] == [posting.source.id for posting in [*made, made[0]]]
+    assert made_ids[2] == early.pk
+    assert made_ids[0] == made_ids[5]
     assert posted()["1110:sandbox"] == 15
+
+
+@pytest.mark.parametrize("text", ['says "twice"', "back\\slash", "{a,b}", "NULL", "", " ", "é \U0001f600", "a,b\nc"])
+def test_a_description_is_stored_as_it_was_given(text: str) -> None:
+    entry = post(replace(postings.sold(payment_id=uuid4(), parties=PARTIES, amount=eur(5)), description=text))
+    entry.refresh_from_db()
+    assert entry.description == text
 
 
 def test_nothing_is_posted_for_nothing() -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from threading import Event
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
@@ -191,7 +191,7 @@ def test_a_closing_that_dies_halfway_is_finished_by_the_next() -> None:
 def test_a_batch_that_meets_a_closing_takes_effect_as_one() -> None:
     batch = [postings.sold(payment_id=uuid4(), parties=PARTIES, amount=eur(1)) for _ in range(200)]
 
-    def write() -> list[Entry]:
+    def write() -> list[UUID]:
         return ledger.post_many(batch, occurred_at=day(IN_JANUARY), now=day(IN_JANUARY), cause="batch")
 
     entries, period = at_once(write, lambda: close(JANUARY))
