@@ -68,7 +68,7 @@ WHERE computed.account_id IS NULL OR stored.stretch >= 2 * {SNAPSHOT_EVERY}
 
 _SUMS: Final = f"""
 SELECT format('%%s: %%s', coalesce(account.name, 'an unknown account'),
-              CASE WHEN NOT stored.present THEN 'has no stored sum'
+              CASE WHEN stored.present IS NULL THEN 'has no stored sum'
                    WHEN stored.through > stored.movements THEN 'has a snapshot beyond its stored sum'
                    WHEN stored.movements - stored.through >= 2 * {SNAPSHOT_EVERY}
                        THEN format('has no snapshot for its last %%s movements', stored.movements - stored.through)
