@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
-from ledger.management.subcommands import export
+from ledger.management.subcommands import close, export, periods, reopen
 from paymentops.core.errors import ApplicationError
 
 
@@ -28,7 +28,7 @@ class Subcommand(Protocol):
         """Do it with the options as parsed and write what there is to say."""
 
 
-SUBCOMMANDS: Final[tuple[Subcommand, ...]] = (export,)
+SUBCOMMANDS: Final[tuple[Subcommand, ...]] = (close, reopen, periods, export)
 
 
 class Command(BaseCommand):
