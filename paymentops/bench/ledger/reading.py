@@ -137,7 +137,8 @@ def _verify_in_a_process_of_its_own() -> dict[str, Any]:
 def _verify(answers: Any) -> None:
     began_with = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    found, by_check = [], {}
+    found: list[str] = []
+    by_check: dict[str, float] = {}
     for check in verification.checks():
         found += check.violations
         by_check[check.name] = round(time.perf_counter() - started - sum(by_check.values()), 2)

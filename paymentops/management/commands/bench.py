@@ -1,6 +1,7 @@
-"""Measure the product against its floor (``bench intake``), or make its tables large first (``bench fill``)."""
+"""Measure the product against its floor: ``bench intake`` and ``bench ledger``. ``bench fill`` makes tables large."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -13,11 +14,17 @@ from paymentops.access import operations as access
 from paymentops.access.actors import Actor
 from paymentops.access.models import ApiClient
 from paymentops.bench import filling, intake
+from paymentops.bench.ledger import posting, reading
+from paymentops.bench.own_database import own_database
 from paymentops.bench.parallel import BenchFailed
 from paymentops.core import clock
 from paymentops.local import record
 
 _BY = Actor.command("bench")
+# What has a column of its own, and what only --json tells.
+_APART = frozenset({"rate", "p50_ms", "p99_ms", "ratio", "seconds_by_check"})
+
+type Progress = Callable[[str], None]
 
 
 class Command(BaseCommand):
@@ -29,6 +36,12 @@ class Command(BaseCommand):
         one.add_argument("--payments", type=int, default=4000, help="in each of three runs (4000)")
         one.add_argument("--json", action="store_true", help="one object per measured thing, nothing else")
         one.add_argument("--url", default="", help="of the running system; found through the data directory")
+        books = benches.add_parser(
+            "ledger", help="posting against COPY, reads of a large account, sealing, verification"
+        )
+        books.add_argument("--entries", type=int, default=20_000, help="posted in each of three runs (20000)")
+        books.add_argument("--lines", type=int, default=1_000_000, help="on the large account that is read (1000000)")
+        books.add_argument("--json", action="store_true", help="one object per measured thing, nothing else")
         fill = benches.add_parser("fill", help="add finished payments, to measure with large tables")
         fill.add_argument("--payments", type=int, default=1_000_000)
 
@@ -36,20 +49,28 @@ class Command(BaseCommand):
         if options["bench"] == "fill":
             filling.fill(payments=options["payments"], client=_client(), now=clock.now(), console=Console())
             return
+        measure = _measure_ledger if options["bench"] == "ledger" else _measure_intake
         console = Console(stderr=True)
         try:
-            figures = intake.measure(
-                target=_target(options["url"]),
-                payments=options["payments"],
-                now=clock.now(),
-                progress=lambda text: console.print(text, style="dim"),
-            )
+            figures = measure(options, lambda text: console.print(text, style="dim"))
         except BenchFailed as error:
             raise CommandError(f"The system did not answer as the bench needs: {error}") from error
         if options["json"]:
             self.stdout.write(json.dumps(figures, indent=2))
         else:
             Console().print(_table(figures))
+
+
+def _measure_intake(options: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    target = _target(options["url"])
+    return intake.measure(target=target, payments=options["payments"], now=clock.now(), progress=progress)
+
+
+def _measure_ledger(options: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    with own_database():
+        return posting.measure(entries=options["entries"], progress=progress) | reading.measure(
+            lines=options["lines"], progress=progress
+        )
 
 
 def _target(url: str) -> intake.Target:
@@ -81,16 +102,20 @@ def _conninfo() -> str:
 
 
 def _table(figures: dict[str, Any]) -> Table:
-    table = Table(title="Intake over HTTP")
-    for name in ("", "rate /s", "p50 ms", "p99 ms", "to floor", "to first"):
-        table.add_column(name, justify="left" if not name else "right")
+    table = Table(title="Measured")
+    for name in ("", "rate /s", "p50 ms", "p99 ms", "to floor", "more"):
+        table.add_column(name, justify="right" if name not in {"", "more"} else "left")
     for name, row in figures.items():
         table.add_row(
             name,
             f"{row['rate']:,.0f}",
-            f"{row['p50_ms']:.1f}",
-            f"{row['p99_ms']:.1f}",
+            _milliseconds(row, "p50_ms"),
+            _milliseconds(row, "p99_ms"),
             str(row.get("ratio", "")),
-            str(row.get("ratio_to_first", "")),
+            ", ".join(f"{key} {value}" for key, value in row.items() if key not in _APART and value),
         )
     return table
+
+
+def _milliseconds(row: dict[str, Any], name: str) -> str:
+    return f"{row[name]:.1f}" if name in row else ""
