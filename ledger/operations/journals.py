@@ -26,7 +26,7 @@ from paymentops.core import ids, tracing
 from paymentops.core.errors import Conflict
 
 # These follow a payment, which would contradict the books if its entry were taken back behind its back.
-_FOLLOWS_ITS_THING: Final = frozenset({"payment", "capture", "refund", "dispute"})
+FOLLOWS_ITS_THING: Final = frozenset({"payment", "capture", "refund", "dispute"})
 
 
 class NotReversedByHand(Conflict):
@@ -115,7 +115,7 @@ def propose_reversal(
     if occurred_at.tzinfo is None or occurred_at > now:
         raise JournalNotUsable("A reversal cannot happen in the future; give a moment that has passed, with its zone.")
     entry = _require_posted(entry_id)
-    if entry.source_type in _FOLLOWS_ITS_THING:
+    if entry.source_type in FOLLOWS_ITS_THING:
         raise NotReversedByHand(
             f"{entry} belongs to a {entry.source_type}, which would contradict the books; propose a correction of it."
         )

@@ -5,6 +5,7 @@ entering POSTED adds them to the posted balance; REVERSED changes nothing, becau
 ``effective_at`` asks what counted by a moment, ``known_at`` what had been recorded by one; without them, all counts.
 """
 
+from ledger.queries.accounts import CheckState, Standing, standings
 from ledger.queries.balances import (
     AccountNotFound,
     Balance,
@@ -30,6 +31,7 @@ from ledger.queries.statements import (
     Statement,
     StatementLine,
     UnreadablePosition,
+    posted_at,
     statement,
     statement_newest_first,
 )
@@ -38,10 +40,12 @@ __all__ = [
     "AccountNotFound",
     "Balance",
     "Change",
+    "CheckState",
     "EntryView",
     "LineView",
     "Position",
     "Recomputed",
+    "Standing",
     "Statement",
     "StatementLine",
     "TransitionView",
@@ -52,7 +56,9 @@ __all__ = [
     "compare_trial_balances",
     "entries_for_source",
     "entries_for_sources",
+    "posted_at",
     "recomputed_balances",
+    "standings",
     "statement",
     "statement_newest_first",
     "trial_balance",

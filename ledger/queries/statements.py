@@ -1,6 +1,6 @@
 """The posted lines of one account in the order in which they took effect, each with the balance after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -176,6 +176,16 @@ LEFT JOIN ledger_line line ON line.entry_id = move.entry_id AND line.number = pa
 ORDER BY page.effective_at {way}, page.transition_id {way}, page.number {way}
 """
 
+# The balance at each of any number of moments, everything that takes effect at one included.
+_AT_MOMENTS: Final = """
+WITH tail (effective_at, transition_id, number, posted) AS MATERIALIZED ({tail})
+SELECT stored.posted + coalesce((SELECT sum(posted) FROM tail WHERE tail.effective_at <= place.at), 0)
+FROM (SELECT at, 9223372036854775807::bigint AS transition, 32767 AS line, place_number
+      FROM unnest(%(moments)s::timestamptz[]) WITH ORDINALITY AS moment (at, place_number)) AS place
+CROSS JOIN LATERAL ({through}) stored
+ORDER BY place.place_number
+"""
+
 type _Place = tuple[datetime | str, int, int]
 # Before everything that takes effect at a moment, and behind it. Transitions and lines are numbered from 1.
 _START: Final[_Place] = ("-infinity", 0, 0)
@@ -245,6 +255,23 @@ def statement_newest_first(
         return list(accumulate((-amount for amount in amounts), initial=start))[:-1]
 
     return _statement(code=code, currency=currency, first=first, last=last, way=way, limit=limit, running=running)
+
+
+def posted_at(*, code: str, currency: str, moments: Sequence[datetime]) -> list[int]:
+    """Return the posted balance of an account at each of some moments, in minor units, debit positive.
+
+    Each costs a look at the last snapshot before it and what follows, so a chart of months is as quick as one of days.
+
+    Raises:
+        AccountNotFound: there is no such account.
+    """
+    account, drifted, low_id = _account(code, currency)
+    statement_sql = _AT_MOMENTS.format(
+        tail=_NOTHING if drifted else _UNSEALED, through=_COMPUTED_THROUGH if drifted else _STORED_THROUGH
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement_sql, {"account": account, "low_id": low_id, "moments": list(moments)})
+        return [int(posted) for (posted,) in cursor.fetchall()]
 
 
 def _statement(

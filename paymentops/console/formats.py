@@ -9,7 +9,10 @@ from babel import Locale
 from babel.numbers import NumberPattern, parse_pattern
 from django.utils.translation import get_language, to_locale
 
+from ledger.models import PeriodState
 from ledger.models import State as EntryState
+from ledger.queries import CheckState
+from paymentops.casework.models import ProposalState
 from paymentops.core import currencies
 from paymentops.payments.states import AttemptState, PaymentState, RefundState
 
@@ -18,15 +21,21 @@ _LABELS: Final[dict[str, str]] = {
     **{state.value: str(state.label) for state in RefundState},
     **{state.value: str(state.label) for state in PaymentState},
     **{state.value: str(state.label).lower() for state in EntryState},
+    **{state.value: str(state.label) for state in ProposalState},
+    **{state.value: str(state.label).lower() for state in PeriodState},
+    CheckState.PASSED.value: "passed",
+    CheckState.DRIFTED.value: "drifted",
+    CheckState.UNCHECKED.value: "not checked yet",
+    CheckState.UNSEALED.value: "not yet sealed",
 }
 # Never colour alone: each tone has a symbol, and the state's name always stands beside it.
 _TONES: Final[dict[str, str]] = {
-    **dict.fromkeys(("CAPTURED", "SUCCEEDED", "POSTED"), "good"),
-    **dict.fromkeys(("AUTHORIZED", "PARTIALLY_CAPTURED", "APPROVED"), "held"),
-    **dict.fromkeys(("UNKNOWN_OUTCOME", "UNKNOWN"), "doubt"),
+    **dict.fromkeys(("CAPTURED", "SUCCEEDED", "POSTED", "CARRIED_OUT", "PASSED", "CLOSED"), "good"),
+    **dict.fromkeys(("AUTHORIZED", "PARTIALLY_CAPTURED", "APPROVED", "PROPOSED"), "held"),
+    **dict.fromkeys(("UNKNOWN_OUTCOME", "UNKNOWN", "STALE", "CLOSING"), "doubt"),
     **dict.fromkeys(("REQUIRES_ACTION", "ACTION_REQUIRED"), "held"),
-    **dict.fromkeys(("FAILED", "DECLINED", "REJECTED", "REVERSED"), "bad"),
-    **dict.fromkeys(("VOIDED", "EXPIRED", "CANCELED"), "over"),
+    **dict.fromkeys(("FAILED", "DECLINED", "REJECTED", "REVERSED", "REFUSED", "DRIFTED"), "bad"),
+    **dict.fromkeys(("VOIDED", "EXPIRED", "CANCELED", "WITHDRAWN"), "over"),
 }
 _SYMBOLS: Final = {"good": "✓", "held": "◐", "doubt": "?", "bad": "✕", "over": "■", "wait": "…"}
 

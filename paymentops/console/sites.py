@@ -10,7 +10,8 @@ from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
 from paymentops.console import search
-from paymentops.console.pages import ledger, overview, payments
+from paymentops.console.pages import overview, payments
+from paymentops.console.pages.ledger import urls as ledger
 
 
 class ConsoleSite(UnfoldAdminSite):
@@ -25,9 +26,7 @@ class ConsoleSite(UnfoldAdminSite):
         return [
             re_path(r"^payments/(?P<payment_id>pay_[^/]+)$", self.admin_view(payments.story), name="payment_story"),
             path("sources/<str:source_type>/<uuid:source_id>", self.admin_view(payments.source), name="source"),
-            path("ledger/accounts/", self.admin_view(ledger.accounts), name="ledger_accounts"),
-            path("ledger/accounts/<str:code>", self.admin_view(ledger.account), name="ledger_account"),
-            path("ledger/entries/<str:entry_id>", self.admin_view(ledger.entry), name="ledger_entry"),
+            *ledger.addresses(self),
         ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:

@@ -97,7 +97,7 @@ def test_an_entry_leads_back_to_the_story(viewer, eventful):
 
 
 def test_a_statement_is_paged_and_its_balance_runs(viewer, eventful, monkeypatch):
-    monkeypatch.setattr("paymentops.console.pages.ledger._LINES_PER_PAGE", 1)
+    monkeypatch.setattr("paymentops.console.pages.ledger.accounts.LINES_PER_PAGE", 1)
     newest = viewer.get("/console/ledger/accounts/1110:sandbox?currency=EUR").context["page"]
     assert [(line.amount, line.balance) for line in newest.lines] == [(-1500, 3500)]
     older = viewer.get(f"/console/ledger/accounts/1110:sandbox?currency=EUR&before={newest.more}").context["page"]
@@ -106,8 +106,8 @@ def test_a_statement_is_paged_and_its_balance_runs(viewer, eventful, monkeypatch
 
 
 def test_accounts_can_be_seen_as_of_a_day(viewer, eventful):
-    nothing = viewer.get("/console/ledger/accounts/?as_of=2020-01-01").context["trial_balances"]
+    nothing = viewer.get("/console/ledger/trial-balance?as_of=2020-01-01").context["trial_balances"]
     assert {account.posted for trial in nothing for account in trial.accounts} == {0}
-    now = viewer.get("/console/ledger/accounts/?as_of=2999-01-01T00:00:00").context["trial_balances"]
+    now = viewer.get("/console/ledger/trial-balance?as_of=2999-01-01T00:00:00").context["trial_balances"]
     assert [(trial.debits, trial.difference) for trial in now] == [(3500, 0)]
-    assert "neither a day nor a moment" in viewer.get("/console/ledger/accounts/?as_of=yesterday").text
+    assert "neither a day nor a moment" in viewer.get("/console/ledger/trial-balance?as_of=yesterday").text

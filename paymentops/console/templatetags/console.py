@@ -20,6 +20,13 @@ def money(minor: int, currency: str) -> dict[str, Any]:
     return {"number": formats.amount(minor, currency), "currency": currency, "negative": minor < 0}
 
 
+@register.inclusion_tag("components/balance.html")
+def balance(minor: int, currency: str) -> dict[str, Any]:
+    """Show a balance given debit positive: the amount without its sign, and the side on which it stands."""
+    side = "debit" if minor > 0 else "credit" if minor < 0 else ""
+    return {"number": formats.amount(abs(minor), currency), "currency": currency, "side": side}
+
+
 @register.inclusion_tag("components/state.html")
 def state(value: str) -> dict[str, str]:
     """Show a state: symbol, colour and its name."""
@@ -96,3 +103,15 @@ def account_name(value: str) -> str:
 def owner(code: str, clients: Mapping[str, str]) -> str:
     """Name the API client that an account belongs to, where it is one's."""
     return clients.get(code.partition(":")[2], "")
+
+
+@register.filter
+def item(values: Mapping[str, Any], name: str) -> Any:
+    """Look one thing up by its name; nothing where there is none."""
+    return values.get(name)
+
+
+@register.filter
+def hex(value: bytes) -> str:  # noqa: A001 - templates say it like this
+    """Write bytes, a hash, in hexadecimal digits."""
+    return bytes(value).hex()
