@@ -191,11 +191,18 @@ def test_an_export_is_read_as_of_one_moment_and_leaves_no_transaction_behind(mak
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_response_streams_an_export() -> None:
+@pytest.mark.parametrize("what", ["statement", "trial balance", "journal"])
+def test_a_response_streams_an_export_in_a_transaction_that_can_only_read(what: str) -> None:
     sale(100)
-    download = exports.journal(taking=TAKING, period=Period())
-    response = StreamingHttpResponse(download.chunks, content_type=download.content_type)
-    assert b"".join(response).startswith(b'"Export","Ledger, journal"')
+    made = {
+        "statement": lambda: exports.statement(taking=TAKING, code="1110:sandbox", currency="EUR", period=Period()),
+        "trial balance": lambda: exports.trial_balance(taking=TAKING, effective_at=day(50)),
+        "journal": lambda: exports.journal(taking=TAKING, period=Period()),
+    }[what]()
+    response = StreamingHttpResponse(made.chunks, content_type=made.content_type)
+    content = b"".join(response)
+    assert content.startswith(f'"Export","Ledger, {what}"'.encode())
+    assert b'"Control total of Debit",1.00,"EUR",100' in content
     assert response["Content-Type"].startswith("text/csv; charset=utf-8")
 
 
