@@ -155,6 +155,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "PaymentState": "paymentops.payments.states.PaymentState",
         "AttemptState": "paymentops.payments.states.AttemptState",
         "RefundState": "paymentops.payments.states.RefundState",
+        "EntryState": "ledger.models.State",
+        "PeriodState": "ledger.models.PeriodState",
+        "ProposalState": "paymentops.casework.models.ProposalState",
     },
 }
 # A payment request is small; a batch holds up to 1,000 of them.
