@@ -5,6 +5,7 @@ them all. A check recomputes from the rows up with set-based SQL and never trust
 switch triggers off.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -40,3 +41,22 @@ class Check:
         listed = list(islice(found, LISTED_VIOLATIONS))
         more = sum(1 for _ in found)
         return cls(name, [*listed, f"and {more} more"] if more else listed, note)
+
+
+def as_json(checks: Iterable[Check]) -> str:
+    """Write ``{"ok": bool, "checks": [{"name", "ok", "violations": [...]}]}``; a check with a ``note`` has that too."""
+    found = [
+        {"name": check.name, "ok": check.ok, "violations": check.violations}
+        | ({"note": check.note} if check.note else {})
+        for check in checks
+    ]
+    return json.dumps({"ok": all(check["ok"] for check in found), "checks": found}, indent=2)
+
+
+def as_table(checks: Iterable[Check]) -> str:
+    """Write one row per check, with its violations indented below."""
+    rows: list[str] = []
+    for check in checks:
+        rows.append(f"{'ok    ' if check.ok else 'BROKEN'}  {check.name}{f' ({check.note})' if check.note else ''}")
+        rows.extend(f"          {violation}" for violation in check.violations)
+    return "\n".join(rows)

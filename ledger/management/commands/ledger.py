@@ -6,7 +6,17 @@ from typing import Any, Final, Protocol
 
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
-from ledger.management.subcommands import close, export, periods, reopen
+from ledger.management.subcommands import (
+    close,
+    export,
+    periods,
+    rebuild,
+    reopen,
+    seal,
+    statement,
+    trial_balance,
+    verify,
+)
 from paymentops.core.errors import ApplicationError
 
 
@@ -28,7 +38,17 @@ class Subcommand(Protocol):
         """Do it with the options as parsed and write what there is to say."""
 
 
-SUBCOMMANDS: Final[tuple[Subcommand, ...]] = (close, reopen, periods, export)
+SUBCOMMANDS: Final[tuple[Subcommand, ...]] = (
+    trial_balance,
+    statement,
+    seal,
+    verify,
+    rebuild,
+    close,
+    reopen,
+    periods,
+    export,
+)
 
 
 class Command(BaseCommand):
