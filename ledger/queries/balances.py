@@ -8,7 +8,7 @@ their lines instead. All accounts come from one statement, hence from one state 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -258,7 +258,7 @@ def compare_trial_balances(*, first: Sequence[TrialBalance], second: Sequence[Tr
 
 
 def _read(
-    condition: str, parameters: dict[str, object], *, effective_at: datetime | None, known_at: datetime | None
+    condition: str, parameters: dict[str, Any], *, effective_at: datetime | None, known_at: datetime | None
 ) -> list[Balance]:
     at_any_time = effective_at is None and known_at is None
     statement = _BALANCES.format(
@@ -272,10 +272,22 @@ def _read(
     until = min(moments.values())
     with connection.cursor() as cursor:
         cursor.execute(statement, {"low_id": folding.low_id(), "until": until, **moments, **parameters})
-        return [
-            Balance(*account, *map(int, amounts), drifted_at=drifted_at)
-            for (*account, drifted_at), amounts in ((row[:5] + row[8:], row[5:8]) for row in cursor.fetchall())
-        ]
+        return [_balance(*row) for row in cursor.fetchall()]
+
+
+def _balance(*row: Any) -> Balance:
+    code, currency, name, kind, normal_side, posted, pending_debits, pending_credits, drifted_at = row
+    return Balance(
+        code=code,
+        currency=currency,
+        name=name,
+        kind=kind,
+        normal_side=normal_side,
+        posted=int(posted),
+        pending_debits=int(pending_debits),
+        pending_credits=int(pending_credits),
+        drifted_at=drifted_at,
+    )
 
 
 def _by_account(trial: Iterable[TrialBalance]) -> dict[tuple[str, str], Balance]:
