@@ -81,7 +81,8 @@ def references(node: Node | None) -> tuple[tuple[str, str], ...]:
     """Return the references of a transaction by their names; those that say "not provided" are left out."""
     if node is None:
         return ()
-    found = [(name, value) for name in _REFERENCES if given(value := node.value(name))]
+    there = {child.name: child.text.strip() for child in node.children}
+    found = [(name, value) for name in _REFERENCES if given(value := there.get(name, ""))]
     found += [(inner.value("Tp") or "Prtry", inner.value("Ref")) for inner in node.all("Prtry") if inner.value("Ref")]
     return tuple(found)
 

@@ -39,9 +39,14 @@ class Node:
 
     def find(self, path: str) -> "Node | None":
         """Return the first element under this path (``AmtDtls/TxAmt/Amt``)."""
-        found: Node | None = self
+        found = self
         for name in path.split("/"):
-            found = next((child for child in found.children if child.name == name), None) if found else None
+            for child in found.children:
+                if child.name == name:
+                    found = child
+                    break
+            else:
+                return None
         return found
 
     def value(self, *paths: str) -> str:
@@ -73,7 +78,7 @@ class Node:
 class Piece(NamedTuple):
     """A part of a message, by kind.
 
-    ``message`` (its name; the version is its text), ``header``, ``start`` and ``end`` of a statement, ``part`` (a child
+    ``message`` (its name; the version is its text), ``start`` and ``end`` of a statement, ``part`` (a child
     of a statement), ``entry`` (what stands before its transactions), ``batch``, ``detail``, and ``entry_end`` (all but
     the transactions).
     """
@@ -107,6 +112,10 @@ class _Builder:
         self._parser.StartDoctypeDeclHandler = self._doctype
         self._open: list[Node] = []
         self._done: deque[Piece] = deque()
+        # How deep the message stands, whether a statement of it is open, and the open entry of that.
+        self._message: int | None = None
+        self._statement = False
+        self._entry: Node | None = None
         self._entry_told = False
         self._kept = 0
         self._fed = 0
@@ -132,17 +141,25 @@ class _Builder:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         namespace, _, local = name.rpartition(" ")
         node = Node(local, attributes, self._parser.CurrentLineNumber)
-        if len(self._open) >= _DEEPEST:
+        depth = len(self._open)
+        if depth >= _DEEPEST:
             raise self._refused(f"Elements are nested more than {_DEEPEST} deep.")
-        if _MESSAGE.fullmatch(local):
-            version = _VERSION.search(namespace)
-            node.text = version[0] if version else ""
-            self._done.append(Piece("message", node))
-        elif local in _STATEMENTS and self._parent() and _MESSAGE.fullmatch(self._parent()):
-            self._done.append(Piece("start", node))
-        elif local == _DETAIL and not self._entry_told and (entry := self._entry()) is not None:
+        if self._message is None:
+            if _MESSAGE.fullmatch(local):
+                version = _VERSION.search(namespace)
+                node.text = version[0] if version else ""
+                self._message = depth
+                self._done.append(Piece("message", node))
+        elif depth == self._message + 1:
+            if local in _STATEMENTS:
+                self._statement = True
+                self._done.append(Piece("start", node))
+        elif depth == self._message + 2:
+            self._entry = node if local == _ENTRY and self._statement else None
+            self._entry_told = False
+        elif local == _DETAIL and self._entry is not None and not self._entry_told:
             self._entry_told = True
-            self._done.append(Piece("entry", entry))
+            self._done.append(Piece("entry", self._entry))
         self._open.append(node)
         self._kept += 1
         if self._kept > _LARGEST_TREE:
@@ -150,56 +167,52 @@ class _Builder:
 
     def _end(self, _name: str) -> None:
         node = self._open.pop()
-        parent = self._open[-1] if self._open else None
-        if parent is None:
-            return
-        if self._handed_out(node, parent):
+        if self._handed_out(node, len(self._open)):
             self._kept -= _size(node)
-        elif not (_MESSAGE.fullmatch(node.name) or node.name in _STATEMENTS):
-            parent.children.append(node)
+        elif self._open:
+            self._open[-1].children.append(node)
 
-    def _handed_out(self, node: Node, parent: Node) -> bool:
-        """Hand out what is complete; tell whether it was, so that it is not kept."""
-        kind = ""
-        if parent.name in _STATEMENTS:
-            kind = "entry_end" if node.name == _ENTRY else "part"
-            self._entry_told = self._entry_told and node.name != _ENTRY
-        elif node.name in _STATEMENTS and _MESSAGE.fullmatch(parent.name):
-            # A node of its own: that of the beginning may not have been looked at yet.
-            self._done.append(Piece("end", Node(node.name, {}, self._parser.CurrentLineNumber)))
+    def _handed_out(self, node: Node, depth: int) -> bool:
+        """Hand out what is complete; tell whether it is done with, so that it is not kept.
+
+        Around the message may stand an envelope, of which nothing is kept.
+        """
+        if self._message is None or depth <= self._message:
+            self._message = None if self._message == depth else self._message
             return True
-        elif _MESSAGE.fullmatch(parent.name):
-            kind = "header" if node.name == "GrpHdr" else "other"
-        elif node.name == _DETAIL and self._entry() is not None:
-            kind = "detail"
-        elif node.name == _BATCH and parent.name in {_ENTRY, "NtryDtls"}:
-            kind = "batch"
-        elif len(self._open) == 1 and not self._inside():
-            # An envelope around the message: its other parts are not ours.
-            kind = "other"
-        if kind and kind != "other":
-            self._done.append(Piece(kind, node))
-        return bool(kind)
+        if depth == self._message + 1:
+            if node.name in _STATEMENTS:
+                self._statement = False
+                # A node of its own: that of the beginning may not have been looked at yet.
+                self._done.append(Piece("end", Node(node.name, {}, self._parser.CurrentLineNumber)))
+            return True
+        if depth == self._message + 2:
+            if self._statement:
+                self._done.append(Piece("part" if self._entry is None else "entry_end", node))
+                self._entry = None
+            return self._statement
+        return self._entry is not None and self._of_entry(node)
+
+    def _of_entry(self, node: Node) -> bool:
+        """Hand out a transaction or a batch of the open entry."""
+        if node.name == _DETAIL:
+            self._done.append(Piece("detail", node))
+            return True
+        if node.name == _BATCH and self._open[-1].name in {_ENTRY, "NtryDtls"}:
+            self._done.append(Piece("batch", node))
+            return True
+        return False
 
     def _text(self, data: str) -> None:
-        if self._open and not self._open[-1].children:
-            node = self._open[-1]
-            if len(node.text) + len(data) > _LARGEST_TEXT:
-                raise self._refused("A value is larger than a mebibyte.")
-            if not _MESSAGE.fullmatch(node.name):
-                node.text += data
+        if self._message is None or len(self._open) <= self._message + 1 or self._open[-1].children:
+            return
+        node = self._open[-1]
+        if len(node.text) + len(data) > _LARGEST_TEXT:
+            raise self._refused("A value is larger than a mebibyte.")
+        node.text += data
 
     def _doctype(self, *_arguments: object) -> None:
         raise self._refused("The XML holds a document type declaration; statements have none, so it is not read.")
-
-    def _parent(self) -> str:
-        return self._open[-1].name if self._open else ""
-
-    def _entry(self) -> Node | None:
-        return next((node for node in reversed(self._open) if node.name == _ENTRY), None)
-
-    def _inside(self) -> bool:
-        return any(_MESSAGE.fullmatch(node.name) for node in self._open)
 
     def _refused(self, reason: str) -> StatementRefused:
         return StatementRefused(line_number=self._parser.CurrentLineNumber, reason=reason)
