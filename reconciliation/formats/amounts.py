@@ -10,6 +10,8 @@ from reconciliation.formats.contract import LARGEST_MINOR, Unreadable
 from reconciliation.formats.mapping import GROUPINGS
 
 _LONGEST: Final = 40
+# Digits that always fit a bigint, and the separator.
+_PLAIN: Final = 18
 _RATE = re.compile(r"\d{1,12}(\.\d{1,18})?", re.ASCII)
 
 
@@ -38,6 +40,11 @@ def major(text: str, code: str, *, decimal: str = ".", grouping: str = "") -> in
 
 def scaled(text: str, exponent: int, *, decimal: str = ".", grouping: str = "") -> int:
     """Read an amount in major units that has ``exponent`` decimals; else like ``major``."""
+    whole, _, fraction = text.partition(decimal)
+    # Nearly every amount of a file is as plain as this; the pattern is for the others.
+    plain = len(text) <= _PLAIN and text.isascii() and whole.isdigit() and len(fraction) == exponent
+    if plain and (not exponent or fraction.isdigit()):
+        return int(whole + fraction)
     found = _pattern(decimal, grouping).fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if found is None:
         raise Unreadable(f"{text[:_LONGEST]!r} is not an amount." if text.strip() else "The amount is missing.")
@@ -47,8 +54,8 @@ def scaled(text: str, exponent: int, *, decimal: str = ".", grouping: str = "") 
     digits = fraction or ""
     if digits[exponent:].strip("0"):
         raise Unreadable(f"{text[:_LONGEST]!r} has more than {exponent} decimals.")
-    plain = whole if whole.isdigit() else "".join(character for character in whole if character.isdigit())
-    return fitting(int(f"{plain}{digits[:exponent]:0<{exponent}}"), negative="-" in (before, after))
+    digits_only = whole if whole.isdigit() else "".join(character for character in whole if character.isdigit())
+    return fitting(int(f"{digits_only}{digits[:exponent]:0<{exponent}}"), negative="-" in (before, after))
 
 
 def minor(text: str) -> int:
