@@ -1,12 +1,13 @@
 """How amounts and states are written for people. Decimals come from our own table of currencies, never from CLDR."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
 from babel import Locale
-from babel.numbers import NumberPattern, parse_pattern
+from babel.numbers import NumberFormatError, NumberPattern, parse_decimal, parse_pattern
 from django.utils.translation import get_language, to_locale
 
 from ledger.models import PeriodState
@@ -14,8 +15,11 @@ from ledger.models import State as EntryState
 from ledger.queries import CheckState
 from paymentops.casework.models import ProposalState
 from paymentops.core import currencies
+from paymentops.core.errors import InvalidInput
+from paymentops.core.money import LARGEST_MINOR
 from paymentops.payments.states import AttemptState, PaymentState, RefundState
 
+_DIGITS: Final = re.compile(r"[+\-\u2212]?[\d.,' \u00a0\u202f\u2019]*\d[\d.,' \u00a0\u202f\u2019]*")
 _LABELS: Final[dict[str, str]] = {
     **{state.value: str(state.label) for state in AttemptState},
     **{state.value: str(state.label) for state in RefundState},
@@ -40,6 +44,13 @@ _TONES: Final[dict[str, str]] = {
 _SYMBOLS: Final = {"good": "✓", "held": "◐", "doubt": "?", "bad": "✕", "over": "■", "wait": "…"}
 
 
+class AmountNotUsable(InvalidInput):
+    """A text is no amount of its currency in the present language, or could mean two."""
+
+    code = "console.amount_not_usable"
+    title = "This is not an amount"
+
+
 def money(minor: int, currency: str) -> str:
     """Write an amount for people in the present language: ``12,345.60 EUR``, ``12 345,60 EUR``, ``500 JPY``."""
     return f"{amount(minor, currency)}\N{NO-BREAK SPACE}{currency}"
@@ -51,6 +62,29 @@ def amount(minor: int, currency: str) -> str:
     exponent = currencies.exponent(currency)
     pattern = _pattern(locale, exponent)
     return str(pattern.apply(Decimal(minor).scaleb(-exponent), Locale.parse(locale)))
+
+
+def minor_units(text: str, currency: str) -> int:
+    """Read an amount as people of the present language write it, in minor units of a known currency.
+
+    Raises:
+        AmountNotUsable: it is no number, its groups are not where the language has them, or it has more decimals than
+            the currency.
+    """
+    written = text.strip()
+    example = amount(12345678, currency)
+    if not _DIGITS.fullmatch(written):
+        raise AmountNotUsable(f"Write the amount like {example}.")
+    try:
+        number = parse_decimal(written, locale=to_locale(get_language() or "en"), strict=True)
+    except NumberFormatError as error:
+        raise AmountNotUsable(f"“{written[:40]}” could mean several amounts; write it like {example}.") from error
+    minor = number.scaleb(currencies.exponent(currency))
+    if minor != int(minor):
+        raise AmountNotUsable(f"{currency} has {currencies.exponent(currency)} decimals; write it like {example}.")
+    if abs(minor) > LARGEST_MINOR:
+        raise AmountNotUsable("The amount is larger than can be posted.")
+    return int(minor)
 
 
 @lru_cache(maxsize=256)

@@ -50,6 +50,8 @@ _GROUPS: Final = (
                 "ledger.view_entry",
                 below=("ledger/entry", "ledger/entries"),
             ),
+            Item("Journals", "edit_note", "ledger_journals", "ledger.view_entry"),
+            Item("Periods", "event_available", "ledger_periods", "ledger.view_period"),
         ),
     ),
     (

@@ -33,6 +33,16 @@ def require(request: HttpRequest, permission: str) -> None:
         )
 
 
+def require_post(request: HttpRequest) -> None:
+    """Let only forms pass; an address that changes something does nothing when it is opened.
+
+    Raises:
+        Http404: the request is none of a form.
+    """
+    if request.method != "POST":
+        raise Http404("This address takes forms only; open the page that has the form.")
+
+
 def parse(prefix: ids.Prefix, text: str) -> UUID:
     """Read a public id out of an address.
 
