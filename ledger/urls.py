@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ledger.api import reading
+from ledger.api import journals, reading
 
 urlpatterns = [
     path("accounts", reading.AccountsView.as_view(), name="ledger-accounts"),
@@ -14,4 +14,6 @@ urlpatterns = [
     path("trial-balance", reading.TrialBalanceView.as_view(), name="ledger-trial-balance"),
     path("periods", reading.PeriodsView.as_view(), name="ledger-periods"),
     path("periods/<str:month>", reading.PeriodView.as_view(), name="ledger-period"),
+    path("journals", journals.JournalsView.as_view(), name="ledger-journals"),
+    path("journals/<str:journal_id>", journals.JournalView.as_view(), name="ledger-journal"),
 ]

@@ -8,6 +8,8 @@ from uuid import UUID
 from ledger.models import Account, Entry, EntryTransition, FoldedBalance, Line
 from ledger.queries import Balance, Change, Statement, StatementLine, TrialBalance
 from ledger.queries.periods import PeriodMove, PeriodView, StoredTotal
+from paymentops.access.models import ActorKind
+from paymentops.casework.models import Proposal, ProposalState
 from paymentops.core import ids
 
 # What an entry is about, and how services write its id.
@@ -134,6 +136,50 @@ def period(found: PeriodView) -> dict[str, Any]:
         "accounts": found.accounts,
         "totals": [_total(total) for total in found.totals],
         "moves": [_period_move(move) for move in found.moves],
+    }
+
+
+def accepted_journal(row: Proposal) -> dict[str, Any]:
+    """Return the acceptance body of a journal: what never changes of its proposal, so that a replay is equal."""
+    return _journal(row, state=ProposalState.PROPOSED, version=1, entry=None, decided_at=None, outcome="")
+
+
+def journal(row: Proposal, *, entry: Entry | None) -> dict[str, Any]:
+    """Return a proposed journal as it stands, and the entry that it became."""
+    return _journal(
+        row, state=row.state, version=row.version, entry=entry, decided_at=row.decided_at, outcome=row.outcome
+    )
+
+
+def _journal(
+    row: Proposal, *, state: str, version: int, entry: Entry | None, decided_at: datetime | None, outcome: str
+) -> dict[str, Any]:
+    kept = row.payload
+    is_service = row.proposer_kind == ActorKind.CLIENT
+    return {
+        "id": row.public_id,
+        "state": str(state),
+        "version": version,
+        "template": kept["template"],
+        "description": kept["description"],
+        "reason": row.reason,
+        "occurred_at": moment(datetime.fromisoformat(kept["occurred_at"])),
+        "corrects": kept["corrects"],
+        "lines": [
+            {
+                "account": line["account"],
+                "currency": line["currency"],
+                "amount": int(line["amount"]),
+                "method": line["method"] or None,
+            }
+            for line in kept["lines"]
+        ],
+        "attachments": [{"id": file["id"], "sha256": file["sha256"]} for file in kept["attachments"]],
+        "proposed_by": row.proposer if is_service else OPERATOR,
+        "proposed_at": moment(row.proposed_at),
+        "decided_at": moment(decided_at),
+        "outcome": outcome or None,
+        "entry": str(entry) if entry else None,
     }
 
 

@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from ledger.api import questions as q
 from ledger.api import schemas as s
+from ledger.api.proposing import ProposeJournalBody
 from paymentops.core.api import problems
 
 _TAGS: Final = ["Ledger"]
@@ -289,3 +290,93 @@ PERIOD: Final = _reading(
     _answer(s.PeriodSchema, "A closed month", _PERIOD),
     _MONTH,
 )
+
+_KEY: Final = OpenApiParameter(
+    name="Idempotency-Key",
+    type=OpenApiTypes.STR,
+    location=OpenApiParameter.HEADER,
+    required=True,
+    description="Your own name for this request, 16 to 255 characters. Send the same key with every retry: the answer "
+    "is then the first one, byte for byte, with `Idempotent-Replayed: true`.",
+)
+_CHARGE: Final = {
+    "template": "bank_charge",
+    "description": "Charges of January",
+    "reason": "The bank's statement of 31 January lists them.",
+    "occurred_at": "2026-01-31T12:00:00Z",
+    "amount": 1250,
+    "currency": "EUR",
+    "parts": {"bank account": "main"},
+}
+_CORRECTION: Final = {
+    "template": "correction",
+    "description": "The fee belongs to disputes",
+    "reason": "It was booked as a processing fee.",
+    "occurred_at": "2026-01-31T12:00:00Z",
+    "corrects": _ENTRY_ID,
+    "lines": [
+        {"account": "5020", "currency": "EUR", "amount": 1500},
+        {"account": "5010", "currency": "EUR", "amount": -1500},
+    ],
+}
+_JOURNAL: Final = {
+    "id": "prp_019aa5b1c2d37e4f8a9b0c1d2e3f4a60",
+    "state": "PROPOSED",
+    "version": 1,
+    "template": "bank_charge",
+    "description": "Charges of January",
+    "reason": "The bank's statement of 31 January lists them.",
+    "occurred_at": "2026-01-31T12:00:00.000000Z",
+    "corrects": None,
+    "lines": [
+        {"account": "5010", "currency": "EUR", "amount": 1250, "method": None},
+        {"account": "1010:main", "currency": "EUR", "amount": -1250, "method": None},
+    ],
+    "attachments": [],
+    "proposed_by": "cli_019aa5b1c2d37e4f8a9b0c1d2e3f4a5b",
+    "proposed_at": "2026-02-02T08:00:00.000000Z",
+    "decided_at": None,
+    "outcome": None,
+    "entry": None,
+}
+_POSTED: Final = {
+    **_JOURNAL,
+    "state": "CARRIED_OUT",
+    "version": 3,
+    "decided_at": "2026-02-02T10:15:00.000000Z",
+    "outcome": _ENTRY_ID,
+    "entry": _ENTRY_ID,
+}
+
+JOURNALS: Final = _reading(
+    "list_ledger_journals",
+    "List proposed journals, newest first",
+    _answer(s.JournalPageSchema, "One journal", {"next": None, "previous": None, "results": [_POSTED]}),
+    q.JournalsQuestion,
+)
+JOURNAL: Final = _reading(
+    "get_ledger_journal",
+    "Show a proposed journal, where it stands, and the entry that it became",
+    _answer(s.JournalSchema, "A journal in the books", _POSTED),
+    OpenApiParameter("journal_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="`prp_…`"),
+)
+PROPOSE_JOURNAL: Final[dict[str, Any]] = {
+    "operation_id": "propose_ledger_journal",
+    "tags": _TAGS,
+    "summary": "Propose a journal exactly once; a person posts it by approving",
+    "description": "Nothing is posted by this call. Somebody with the right to approve journals sees it in the "
+    "console and approves or rejects it; read it again to learn which. Journals that need a file as their proof are "
+    "proposed by people. Amount, currency and parts mean the same as the two lines they stand for.\n\n"
+    "A refusal leaves no key behind, so a corrected request may use the same key.",
+    "parameters": [_KEY],
+    "request": ProposeJournalBody,
+    "responses": {
+        201: OpenApiResponse(s.JournalSchema, description="Proposed, now or before."),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    "examples": [
+        OpenApiExample("Charges of the bank", value=_CHARGE, request_only=True),
+        OpenApiExample("A correction, line by line", value=_CORRECTION, request_only=True),
+        OpenApiExample("Proposed", value=_JOURNAL, response_only=True, status_codes=["201"]),
+    ],
+}

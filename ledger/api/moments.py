@@ -1,4 +1,4 @@
-"""Moments in queries: RFC 3339 with an offset, or a date alone, and nothing that could be meant otherwise."""
+"""Moments in requests: RFC 3339 with an offset, or a date alone, and nothing that could be meant otherwise."""
 
 import re
 from datetime import UTC, date, datetime, time
@@ -11,27 +11,28 @@ _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_SCHEMA: Final = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
+_EITHER: Final = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
 
 
-class _Moment(serializers.Field[datetime, Any, str, Any]):
-    """A moment in UTC; a date alone is one end of that day in UTC."""
+@extend_schema_field({"type": "string", "format": "date-time"})
+class Moment(serializers.Field[datetime, Any, str, Any]):
+    """A moment with its offset, read as UTC."""
 
     default_error_messages = {
-        "unreadable": "Write a moment as 2026-01-31T23:59:59Z (RFC 3339, with its offset, at most six decimals; "
-        "+ is written %2B in an address), or a date as 2026-01-31.",
+        "unreadable": "Write a moment as 2026-01-31T23:59:59Z: RFC 3339, with its offset, at most six decimals.",
         "impossible": "There is no such moment in the calendar.",
     }
-    of_day: ClassVar[time]
+    # What a date alone means; where it is None, it means nothing.
+    of_day: ClassVar[time | None] = None
 
     def to_internal_value(self, data: Any) -> datetime:
         """Return the moment in UTC."""
         text = data if isinstance(data, str) else ""
-        is_date = _DATE.fullmatch(text)
+        is_date = self.of_day is not None and _DATE.fullmatch(text)
         if not (is_date or _MOMENT.fullmatch(text)):
             self.fail("unreadable")
         try:
-            if is_date:
+            if is_date and self.of_day is not None:
                 return datetime.combine(date.fromisoformat(text), self.of_day, UTC)
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
@@ -42,15 +43,19 @@ class _Moment(serializers.Field[datetime, Any, str, Any]):
         return value.isoformat()
 
 
-@extend_schema_field(_SCHEMA)
-class FromMoment(_Moment):
+@extend_schema_field(_EITHER)
+class FromMoment(Moment):
     """The first moment that counts; a date alone is its first."""
 
+    default_error_messages = {
+        "unreadable": "Write a moment as 2026-01-31T23:59:59Z (RFC 3339, with its offset, at most six decimals; "
+        "+ is written %2B in an address), or a date as 2026-01-31.",
+    }
     of_day = time.min
 
 
-@extend_schema_field(_SCHEMA)
-class UntilMoment(_Moment):
+@extend_schema_field(_EITHER)
+class UntilMoment(FromMoment):
     """The last moment that counts; a date alone is its last, so that a month's last day is the month's end."""
 
     of_day = time.max

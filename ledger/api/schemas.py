@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from ledger.chart import Kind, Side
 from ledger.models import PeriodState, State
+from paymentops.casework.models import ProposalState
 
 _AMOUNT = "Minor units, debit positive."
 
@@ -249,3 +250,49 @@ class PeriodsSchema(serializers.Serializer[Any]):
     """Every month to which something ever happened, newest first; any other month is open."""
 
     results = PeriodSchema(many=True)
+
+
+class JournalLineSchema(serializers.Serializer[Any]):
+    """A line of a journal."""
+
+    account = serializers.CharField()
+    currency = serializers.CharField()
+    amount = serializers.IntegerField(help_text=_AMOUNT)
+    method = serializers.CharField(allow_null=True)
+
+
+class JournalFileSchema(serializers.Serializer[Any]):
+    """A file that proves a journal; it is read in the console."""
+
+    id = serializers.CharField()
+    sha256 = serializers.CharField()
+
+
+class JournalSchema(serializers.Serializer[Any]):
+    """A proposed journal."""
+
+    id = serializers.CharField()
+    state = serializers.ChoiceField(choices=ProposalState.choices)
+    version = serializers.IntegerField()
+    template = serializers.CharField()
+    description = serializers.CharField()
+    reason = serializers.CharField()
+    occurred_at = serializers.DateTimeField()
+    corrects = serializers.CharField(allow_null=True)
+    lines = JournalLineSchema(many=True)
+    attachments = JournalFileSchema(many=True)
+    proposed_by = serializers.CharField(help_text="An API client, or `operator` for a person.")
+    proposed_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+    outcome = serializers.CharField(
+        allow_null=True, help_text="What was made, or why it was refused or went stale; for people."
+    )
+    entry = serializers.CharField(allow_null=True, help_text="The entry that it became.")
+
+
+class JournalPageSchema(serializers.Serializer[Any]):
+    """One page of proposed journals, newest first."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = JournalSchema(many=True)

@@ -75,10 +75,28 @@ WHERE account.closed_at IS NOT NULL
 GROUP BY account.id HAVING sum(line.amount) <> 0
 """
 
+# Both ways: a key has the journal that its client proposed with it, and what a service proposed has its key.
+_KEYS: Final = """
+SELECT CASE
+    WHEN proposal.id IS NULL THEN format('the key %s: its journal does not exist', key.key)
+    WHEN key.id IS NULL
+        THEN format('prp_%s: was proposed by %s without a key', replace(proposal.id::text, '-', ''), proposal.proposer)
+    ELSE format('prp_%s: was proposed by %s under a key of another', replace(proposal.id::text, '-', ''),
+                proposal.proposer)
+END
+FROM (SELECT * FROM idempotency_idempotencykey WHERE operation = 'journals.propose') key
+FULL JOIN (
+    SELECT * FROM casework_proposal WHERE kind = 'ledger.journal' AND proposer_kind = 'CLIENT'
+) proposal ON proposal.id = key.resource_id AND key.resource_type = 'proposal'
+WHERE key.id IS NULL OR proposal.id IS NULL
+   OR proposal.proposer <> 'cli_' || replace(key.client_id::text, '-', '')
+"""
+
 _STATEMENTS: Final = {
     "ledger.journals_have_two_people": _TWO_PEOPLE,
     "ledger.reversals_have_two_people": _REVERSALS,
     "ledger.closed_accounts_empty": _CLOSED_ARE_EMPTY,
+    "ledger.journal_keys": _KEYS,
 }
 
 

@@ -16,6 +16,7 @@ class Operation(models.TextChoices):
     CAPTURE = "payments.capture", "capture"
     CANCEL = "payments.cancel", "cancel"
     REFUND = "payments.refund", "refund"
+    PROPOSE_JOURNAL = "journals.propose", "propose a journal"
 
 
 class UseOutcome(models.TextChoices):

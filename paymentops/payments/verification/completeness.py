@@ -32,7 +32,7 @@ LEFT JOIN (
     UNION ALL SELECT 'refund', 'payments.refund', id, key_id FROM payments_refund
 ) made ON made.key_id = k.id AND made.id = k.resource_id AND made.type = k.resource_type
       AND made.operation = k.operation
-WHERE made.id IS NULL
+WHERE made.id IS NULL AND k.operation LIKE 'payments.%'
 """
 
 _REQUESTS_HAVE_KEY: Final = """
