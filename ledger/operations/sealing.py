@@ -100,7 +100,8 @@ def take_root(*, now: datetime) -> ChainRoot | None:
 def export_roots(*, storage: Storage, now: datetime) -> list[ChainRoot]:
     """Write the roots that have not left the database to files, ``2026-11-22.json``, and return them.
 
-    A file that is there already with the same content counts as written: a process may have died after writing it.
+    A file that is there already with the same content counts as written: a process may have died after writing it. One
+    that holds only its beginning is written anew: a process died while it wrote.
 
     Raises:
         RootFileDiffers: see the class.
@@ -129,8 +130,12 @@ def _export(root: ChainRoot, storage: Storage) -> None:
         storage.save(name, ContentFile(content))
         return
     with storage.open(name) as file:
-        if file.read() != content:
-            raise RootFileDiffers(f"{name} differs from the root of {root.date} in the database; compare the two.")
+        found = file.read()
+    if not content.startswith(found):
+        raise RootFileDiffers(f"{name} differs from the root of {root.date} in the database; compare the two.")
+    if found != content:
+        storage.delete(name)
+        storage.save(name, ContentFile(content))
 
 
 def _round(*, wait: bool, limit: int, every: int, now: datetime) -> Sealed | None:

@@ -6,11 +6,19 @@ each with ``checks() -> Iterator[Check]``.
 
 from collections.abc import Iterator
 
+from django.core.files.storage import Storage
+
 from ledger.verification import balances, chain, entries, journals, periods
 from paymentops.core.verification import Check
 
 
-def checks() -> Iterator[Check]:
-    """Run every check of the ledger, one after the other."""
-    for part in (entries, chain, balances, journals, periods):
+def checks(*, roots: Storage | None = None) -> Iterator[Check]:
+    """Run every check of the ledger, one after the other.
+
+    Args:
+        roots: where the files of roots are; by default the storage ``ledger_roots`` of the settings.
+    """
+    yield from entries.checks()
+    yield from chain.checks(roots=roots)
+    for part in (balances, journals, periods):
         yield from part.checks()

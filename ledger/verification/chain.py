@@ -1,5 +1,6 @@
 """The chain: every digest recomputed, every link bound to the one before, every transition sealed, every root true."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,6 +12,8 @@ from ledger.models import ChainLink, ChainRoot
 from ledger.sealing_sql import CODES_OF_LINES
 from ledger.verification.reading import stream
 from paymentops.core.verification import Check
+
+_ROOT_FILE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\.json")
 
 _LINKS: Final = f"""
 SELECT link.seq, link.digest, link.hash, move.id IS NOT NULL,
@@ -118,19 +121,34 @@ def _waiting() -> str:
 
 
 def _roots(storage: Storage) -> Iterator[str]:
+    known: set[str] = set()
     for root in ChainRoot.objects.order_by("date").iterator():
+        known.add(operations.root_file(root)[0])
         link = ChainLink.objects.filter(seq=root.seq).first()
         if link is None or bytes(link.hash) != bytes(root.hash):
             yield f"root of {root.date}: link {root.seq} has another hash"
-        if root.exported_at is not None:
-            yield from _file_differs(root, storage)
+        yield from _file_differs(root, storage)
+    yield from (f"{name}: tells of a root that the database does not have" for name in sorted(_files(storage) - known))
 
 
 def _file_differs(root: ChainRoot, storage: Storage) -> Iterator[str]:
+    """Compare a root with its file, also one that does not count as written: the mark is in the database too."""
     name, content = operations.root_file(root)
     if not storage.exists(name):
-        yield f"root of {root.date}: its file {name} is gone"
+        if root.exported_at is not None:
+            yield f"root of {root.date}: its file {name} is gone"
         return
     with storage.open(name) as file:
-        if file.read() != content:
-            yield f"root of {root.date}: its file {name} says something else"
+        found = file.read()
+    half_written = root.exported_at is None and content.startswith(found)
+    if found != content and not half_written:
+        yield f"root of {root.date}: its file {name} says something else"
+
+
+def _files(storage: Storage) -> set[str]:
+    """Return the names of all files of roots; none where the place has not been written to, or tells nobody."""
+    try:
+        _, names = storage.listdir("")
+    except (FileNotFoundError, NotImplementedError):
+        return set()
+    return {name for name in names if _ROOT_FILE.fullmatch(name)}

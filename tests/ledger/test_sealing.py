@@ -256,6 +256,21 @@ def test_roots_are_exported_once_and_a_file_that_is_there_already_counts() -> No
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("written", [0, 20])
+def test_a_file_left_unfinished_by_a_process_that_died_is_written_anew(written: int) -> None:
+    sell()
+    ledger.seal(now=START)
+    root = ledger.take_root(now=START)
+    assert root is not None
+    storage = InMemoryStorage()
+    name, content = ledger.root_file(root)
+    storage.save(name, ContentFile(content[:written]))
+    assert ledger.export_roots(storage=storage, now=day(1)) == [root]
+    assert storage.listdir("")[1] == [name]
+    assert storage.open(name).read() == content
+
+
+@pytest.mark.django_db
 def test_a_root_whose_file_says_something_else_is_not_exported() -> None:
     sell()
     ledger.seal(now=START)

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import InMemoryStorage
+from django.core.files.storage import FileSystemStorage, InMemoryStorage
 
 from ledger import operations as ledger
 from ledger import postings
@@ -198,6 +198,32 @@ def test_a_whole_chain_made_anew_does_not_fit_the_root_that_left(sold, found) ->
     assert found() == {"ledger.chain_roots": ["root of 2026-01-08: link 3 has another hash"]}
     without_triggers("UPDATE ledger_chain_root SET hash = (SELECT hash FROM ledger_chain_link WHERE seq = 3)")
     assert found() == {"ledger.chain_roots": ["root of 2026-01-08: its file 2026-01-08.json says something else"]}
+
+
+def test_a_root_taken_out_of_the_database_is_known_from_its_file(sold, found) -> None:
+    without_triggers("DELETE FROM ledger_chain_root")
+    assert found() == {
+        "ledger.chain_roots": ["2026-01-08.json: tells of a root that the database does not have"],
+    }
+
+
+def test_a_root_that_is_said_never_to_have_left_is_compared_with_its_file_too(sold, found, roots) -> None:
+    without_triggers("UPDATE ledger_chain_root SET exported_at = NULL, made_at = made_at + interval '1 second'")
+    assert found() == {"ledger.chain_roots": ["root of 2026-01-08: its file 2026-01-08.json says something else"]}
+
+
+def test_a_root_being_written_and_files_of_others_are_no_violation(sold, found, roots) -> None:
+    roots.save("README.txt", ContentFile(b"Kept for the auditors."))
+    without_triggers("UPDATE ledger_chain_root SET exported_at = NULL")
+    assert found() == {}
+    roots.delete("2026-01-08.json")
+    roots.save("2026-01-08.json", ContentFile(b'{\n  "date"'))
+    assert found() == {}
+
+
+def test_a_place_that_does_not_exist_yet_holds_no_roots(db, tmp_path) -> None:
+    checks = chain.checks(roots=FileSystemStorage(location=tmp_path / "not yet"))
+    assert [check.name for check in checks if not check.ok] == []
 
 
 def test_a_root_whose_file_is_gone_or_changed_is_named(sold, found, roots) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from django.core.files.storage import InMemoryStorage
 from django.db import connection
 
 from ledger import operations as ledger
@@ -139,7 +140,8 @@ def _verify(answers: Any) -> None:
     started = time.perf_counter()
     found: list[str] = []
     by_check: dict[str, float] = {}
-    for check in verification.checks():
+    # The files of roots beside this system tell of its real books, not of these.
+    for check in verification.checks(roots=InMemoryStorage()):
         found += check.violations
         by_check[check.name] = round(time.perf_counter() - started - sum(by_check.values()), 2)
     seconds = time.perf_counter() - started
