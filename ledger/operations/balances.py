@@ -97,17 +97,14 @@ def _account(code: str, currency: str) -> Account:
 
 
 def _checked(account_id: int, code: str, currency: str, *, now: datetime) -> BalanceCheck:
-    differing = chain(
-        drift.movements(account_id=account_id),
-        drift.snapshots(account_id=account_id),
-        drift.sums(account_id=account_id),
-    )
-    result = BalanceCheck(code, currency, tuple(islice(differing, _NAMED)))
+    found = _differing(account_id)
     with transaction.atomic():
         folded, _ = FoldedBalance.objects.select_for_update(no_key=True).get_or_create(
             account_id=account_id,
             defaults={"posted": 0, "pending_debits": 0, "pending_credits": 0, "movements": 0},
         )
+        # Compared again under the lock, which sealing waits for: somebody may have rebuilt the account meanwhile.
+        result = BalanceCheck(code, currency, found if found and _differing(account_id) else ())
         folded.checked_at = now
         if result.violations and folded.drifted_at is None:
             folded.drifted_at = now
@@ -115,6 +112,15 @@ def _checked(account_id: int, code: str, currency: str, *, now: datetime) -> Bal
             _tell(folded, result, now=now)
         folded.save(update_fields=["checked_at", "drifted_at", "drifts"])
     return result
+
+
+def _differing(account_id: int) -> tuple[str, ...]:
+    differing = chain(
+        drift.movements(account_id=account_id),
+        drift.snapshots(account_id=account_id),
+        drift.sums(account_id=account_id),
+    )
+    return tuple(islice(differing, _NAMED))
 
 
 def _tell(folded: FoldedBalance, result: BalanceCheck, *, now: datetime) -> None:

@@ -1,16 +1,19 @@
 """Stored balances always say what the lines say, at any moment, whatever came late, early or twice at once."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from ledger import operations as ledger
-from ledger import postings, queries
+from ledger import postings, queries, sealing_sql
 from ledger.chart import Side
 from ledger.models import Account, BalanceSnapshot, FoldedBalance, Movement, State
 from ledger.postings import Posting
@@ -274,6 +277,43 @@ def test_a_rebuilt_account_is_believed_again_and_the_rebuilding_is_audited() -> 
     assert Movement.objects.count() == 18
     audit = AuditEntry.objects.get(action="ledger.rebuild", object_id=f"{RECEIVABLE} EUR")
     assert (audit.reason, audit.before["posted"], audit.after["posted"]) == ("drill", "0", "900")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_account_rebuilt_while_it_is_checked_is_not_marked_again() -> None:
+    sell()
+    seal()
+    account = Account.objects.get(code=RECEIVABLE)
+    with transaction.atomic():
+        without_triggers("UPDATE ledger_folded_balance SET posted = 0 WHERE account_id = %s", account.pk)
+
+    def check() -> ledger.BalanceCheck:
+        try:
+            return ledger.check_balance(code=RECEIVABLE, currency="EUR", now=day(1))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            FoldedBalance.objects.select_for_update().get(account=account)
+            checking = pool.submit(check)
+            wait_for_somebody_behind_us()
+            sealing_sql.refold(account.pk, now=day(1))
+        assert checking.result(timeout=20).violations == ()
+    assert FoldedBalance.objects.get(account=account).drifted_at is None
+    assert not OutboxEvent.objects.filter(type="ledger.balance_drifted").exists()
+
+
+def wait_for_somebody_behind_us() -> None:
+    for _ in range(500):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+            )
+            if cursor.fetchall():
+                return
+        time.sleep(0.02)
+    raise AssertionError("Nobody came to wait.")
 
 
 @pytest.mark.django_db
