@@ -1,14 +1,16 @@
 """Comments and files: nothing written is lost, nothing uploaded is believed, and what nobody needs is erased."""
 
 import io
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import sha256
 
 import pytest
 from django.contrib import admin
 from django.core.files.base import ContentFile
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import path, reverse
 
@@ -182,6 +184,52 @@ def test_what_nobody_bound_is_erased_and_what_was_bound_stays(writer, monkeypatc
             operations.bind([gone.pk], subject=SUBJECT, by=writer, now=LATER)
     with queries.content(bound) as file:
         assert file.read() == PDF
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_bound_while_orphans_are_looked_for_stays() -> None:
+    writer = person("writer", "Finance")
+    attachment = upload(writer)
+
+    def bind_in_between(execute, sql, params, many, context):
+        """Let the search for orphans begin and wait, so that it does not see what is bound meanwhile."""
+        if "SKIP LOCKED" in sql:
+            sql = sql.replace("WHERE ", f"WHERE (SELECT pg_advisory_lock({LOCK}) IS NOT NULL) AND ", 1)
+        return execute(sql, params, many, context)
+
+    def discard() -> int:
+        try:
+            with connection.execute_wrapper(bind_in_between):
+                return operations.discard_orphans(uploaded_before=LATER, now=LATER, limit=9)
+        finally:
+            connection.close()
+
+    with connection.cursor() as cursor, ThreadPoolExecutor(1) as pool:
+        cursor.execute(f"SELECT pg_advisory_lock({LOCK})")
+        erased = pool.submit(discard)
+        wait_for_lock(LOCK)
+        operations.bind([attachment.pk], subject=SUBJECT, by=writer, now=LATER)
+        cursor.execute(f"SELECT pg_advisory_unlock({LOCK})")
+        assert erased.result(timeout=20) == 0
+    assert Attachment.objects.get().discarded_at is None
+    with queries.content(attachment) as file:
+        assert file.read() == PDF
+
+
+LOCK = 4_711
+
+
+def wait_for_lock(number: int) -> None:
+    """Wait until somebody waits for this advisory lock."""
+    for _ in range(500):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", [number]
+            )
+            if cursor.fetchall():
+                return
+        time.sleep(0.02)
+    raise AssertionError("Nobody came to wait.")
 
 
 SUBJECT_ID = Attachment._meta.pk.to_python("0199f0c2-d5e4-7c3a-9b1f-000000000000")

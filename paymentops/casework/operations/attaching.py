@@ -83,7 +83,9 @@ def discard_orphans(*, uploaded_before: datetime, now: datetime, limit: int) -> 
             .filter(binding=None, discarded_at=None, uploaded_at__lt=uploaded_before)
             .order_by("id")[:limit]
         )
-        Attachment.objects.filter(pk__in=[orphan.pk for orphan in orphans]).update(discarded_at=now)
+        # Asked again under the lock: what was bound while the first question was answered stays.
+        locked = [orphan.pk for orphan in orphans]
+        Attachment.objects.filter(pk__in=locked, binding=None, discarded_at=None).update(discarded_at=now)
     erased = 0
     for attachment in Attachment.objects.filter(discarded_at__isnull=False, erased_at=None).order_by("id")[:limit]:
         _storage().delete(attachment.stored_as)
