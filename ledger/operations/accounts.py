@@ -6,7 +6,7 @@ from typing import Final
 from django.db import transaction
 
 from ledger import queries
-from ledger.models import Account, Line, State
+from ledger.models import Account
 from paymentops.access import operations as access
 from paymentops.access.actors import Actor
 from paymentops.casework.operations import rights
@@ -79,7 +79,8 @@ def _require_empty(account: Account) -> None:
         raise AccountNotEmpty(
             f"{account} holds {balance.posted} posted and {balance.pending} pending; bring both to zero first."
         )
-    if Line.objects.filter(account=account, entry__state=State.PENDING).exists():
+    # Each side on its own: pending entries may add up to nothing. Both are stored, so no line has to be looked for.
+    if balance.pending_debits or balance.pending_credits:
         raise AccountNotEmpty(f"Entries on {account} are pending; settle or void them first.")
 
 
