@@ -6,7 +6,10 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from ledger import operations
+from ledger.models import Account
 from ledger.queries import periods as queries
+from tests.ledger.books import RECEIVABLE, day
 from tests.ledger.months import IN_FEBRUARY, JANUARY, close, hold, person, sell
 
 pytestmark = pytest.mark.django_db
@@ -91,3 +94,17 @@ def test_the_one_who_proposed_cannot_approve_at_the_command_line(as_person, monk
     with pytest.raises(CommandError, match="You proposed this yourself"):
         ledger("reopen", "2026-01", "--approve", "--as", "alone")
     assert queries.period(JANUARY).state == "CLOSED"
+
+
+def test_an_empty_account_is_closed_and_opened_again_by_a_person_who_may(as_person) -> None:
+    sale = sell(100)
+    with pytest.raises(CommandError, match=r"100 posted .* bring both to zero first"):
+        as_person("first", "Finance approver", "close-account", RECEIVABLE, "EUR", "--reason", "unused")
+    operations.reverse(sale.pk, cause="back", occurred_at=day(0), now=day(0))
+    told = as_person("second", "Finance approver", "close-account", RECEIVABLE, "EUR", "--reason", "unused")
+    assert told.startswith(f"{RECEIVABLE} EUR is closed since ")
+    with pytest.raises(CommandError, match=r"ledger\.close_account"):
+        as_person("third", "Finance", "reopen-account", RECEIVABLE, "EUR", "--reason", "used again")
+    told = as_person("fourth", "Finance approver", "reopen-account", RECEIVABLE, "EUR", "--reason", "used again")
+    assert told == f"{RECEIVABLE} EUR is open.\n"
+    assert Account.objects.get(code=RECEIVABLE).closed_at is None

@@ -8,10 +8,12 @@ from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
 from ledger.management.subcommands import (
     close,
+    close_account,
     export,
     periods,
     rebuild,
     reopen,
+    reopen_account,
     seal,
     statement,
     trial_balance,
@@ -47,6 +49,8 @@ SUBCOMMANDS: Final[tuple[Subcommand, ...]] = (
     close,
     reopen,
     periods,
+    close_account,
+    reopen_account,
     export,
 )
 

@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.core.management.base import OutputWrapper
+from django.core.management.base import CommandError, OutputWrapper
 
 from ledger.operations import balances
 from paymentops.access.actors import Actor
@@ -30,5 +30,8 @@ def run(options: Mapping[str, Any], out: OutputWrapper) -> None:
     rebuilt = balances.rebuild_balances(**named, reason=options["reason"], by=by, now=clock.now())
     posted = Money(int(rebuilt.posted), options["currency"])
     out.write(f"{options['account']}: {rebuilt.movements} movements, posted {posted}.")
-    for violation in balances.check_balance(**named, now=clock.now()).violations:
+    differing = balances.check_balance(**named, now=clock.now()).violations
+    for violation in differing:
         out.write(f"    {violation}")
+    if differing:
+        raise CommandError("Its stored balances still differ from its lines; run manage.py ledger verify.")

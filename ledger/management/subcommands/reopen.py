@@ -1,19 +1,16 @@
 """Open a closed month again: one person proposes, another one agrees, each with their own password."""
 
-import getpass
-import sys
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.contrib.auth import authenticate
 from django.core.management.base import CommandError, OutputWrapper
 
+from ledger.management.subcommands import people
 from ledger.operations import periods
 from ledger.periods import Month
 from ledger.queries import periods as queries
 from paymentops.access.actors import Actor
-from paymentops.access.models import User
 from paymentops.core import clock
 
 NAME: Final = "reopen"
@@ -23,7 +20,7 @@ HELP: Final = "Open the last closed month again: one person proposes it, another
 def add_arguments(parser: ArgumentParser) -> None:
     """Take the month, who acts, and either a reason or the approval."""
     parser.add_argument("month", help="year and month, 2026-01")
-    parser.add_argument("--as", dest="user", required=True, help="user name; the password is asked for")
+    people.add_person(parser)
     step = parser.add_mutually_exclusive_group(required=True)
     step.add_argument("--reason", help="propose it, in your own words")
     step.add_argument("--approve", action="store_true", help="agree to what a colleague proposed")
@@ -32,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Mapping[str, Any], out: OutputWrapper) -> None:
     """Propose, or approve what is proposed."""
     month = Month.parse(options["month"])
-    by = Actor.person(_person(options["user"]))
+    by = people.acting(options)
     if options["approve"]:
         _approve(month, by=by)
         out.write(f"{month} is open again. What its closing stored stays; close it again when it is right.")
@@ -47,17 +44,3 @@ def _approve(month: Month, *, by: Actor) -> None:
         raise CommandError(f"Nobody proposed to open {month} again; propose it with --reason.")
     decision = periods.approve_reopening(proposal_id=proposal.pk, version=proposal.version, by=by, now=clock.now())
     decision.carried_out()
-
-
-def _person(name: str) -> User:
-    user = authenticate(username=name, password=_password(name))
-    if not isinstance(user, User):
-        raise CommandError(f"The password is not that of {name}, or there is no such user.")
-    return user
-
-
-def _password(name: str) -> str:
-    """Ask at a terminal; otherwise read one line, so that another program can pass it on."""
-    if sys.stdin.isatty():
-        return getpass.getpass(f"Password of {name}: ")
-    return sys.stdin.readline().rstrip("\n")
