@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "paymentops.idempotency",
     "paymentops.providers",
     "paymentops.payments",
+    "paymentops.incidents",
     "ledger",
 ]
 
@@ -220,6 +221,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": SEAL_INTERVAL_SECONDS,
         "options": {"expires": 5 * SEAL_INTERVAL_SECONDS},
     },
+    "incidents.watch": {"task": "incidents.watch", "schedule": 30.0, "options": {"expires": 150.0}},
     "ledger.check_balances": {"task": "ledger.check_balances", "schedule": 60.0, "options": {"expires": 300.0}},
     "ledger.export_roots": {"task": "ledger.export_roots", "schedule": 600.0, "options": {"expires": 3000.0}},
 }
@@ -268,6 +270,20 @@ PAYMENT_TIME_TO_SEND_HOURS = env.int("PAYMENTOPS_TIME_TO_SEND_HOURS", 24)
 # Longer than any provider call may take: after it, another worker takes an attempt over.
 LEASE_SECONDS = env.float("PAYMENTOPS_LEASE_SECONDS", 60)
 DEFAULT_PROVIDER = env.str("PAYMENTOPS_DEFAULT_PROVIDER", "sandbox")
+
+# --- Incidents ------------------------------------------------------------------------------------------------
+
+# How long an acknowledgement counts without anything following, by severity; for how long an incident may be
+# suppressed; and after how long without an owner somebody is told.
+INCIDENT_ACKNOWLEDGED_MINUTES: dict[str, int] = dict(
+    zip(
+        ("SEV1", "SEV2", "SEV3", "SEV4"),
+        env.list("PAYMENTOPS_INCIDENT_ACKNOWLEDGED_MINUTES", [30, 60, 240, 480], subcast=int),
+        strict=True,
+    )
+)
+INCIDENT_SUPPRESSED_DAYS = env.int("PAYMENTOPS_INCIDENT_SUPPRESSED_DAYS", 30)
+INCIDENT_UNOWNED_MINUTES = env.int("PAYMENTOPS_INCIDENT_UNOWNED_MINUTES", 30)
 
 # --- Papers that people attach --------------------------------------------------------------------------------
 

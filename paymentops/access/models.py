@@ -24,6 +24,7 @@ class Scope(StrEnum):
     LEDGER_WRITE = "ledger:write"
     RECONCILIATION_READ = "reconciliation:read"
     RECONCILIATION_WRITE = "reconciliation:write"
+    INCIDENTS_READ = "incidents:read"
 
 
 class User(AbstractUser):

@@ -78,6 +78,7 @@ ENGINEER: Final = Role(
             "access.view_apikey",
             "console.read_raw",
             "events.replay_deadletter",
+            "incidents.work_incident",
         }
     ),
 )
@@ -95,6 +96,7 @@ ADMIN: Final = Role(
         "auth.view_group",
         "console.read_raw",
         "events.replay_deadletter",
+        "incidents.work_incident",
         "ledger.close_period",
     },
 )

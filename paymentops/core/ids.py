@@ -27,6 +27,7 @@ class Prefix(StrEnum):
     PROPOSAL = "prp"
     COMMENT = "com"
     ATTACHMENT = "fil"
+    INCIDENT = "inc"
 
 
 class UnreadableId(ApplicationError):

@@ -107,7 +107,8 @@ def test_what_fails_for_good_becomes_a_dead_letter_with_an_owner_and_the_aggrega
     assert (letter.attempts, letter.resolved_at) == (len(WAITS) + 1, None)
     assert letter.reason == "LookupError: no row for payment.captured"
     assert listener.seen == names([events[0], events[2]])
-    assert not OutboxEvent.objects.filter(delivery_pending=True).exists()
+    waiting = OutboxEvent.objects.filter(delivery_pending=True)
+    assert [event.type for event in waiting] == ["events.dead_letter_made"]
 
 
 def test_one_failing_subscriber_does_not_repeat_the_others_effect(tell, listener) -> None:

@@ -3,14 +3,21 @@
 from datetime import datetime
 from typing import Final
 
+from django.db import transaction
+
 from paymentops.core import ids
-from paymentops.events.models import DeadLetter
+from paymentops.events.models import DeadLetter, OutboxEvent
+from paymentops.events.operations.outbox import record
 
 LONGEST_REASON: Final = 500
+MADE: Final = "events.dead_letter_made"
 
 
+@transaction.atomic
 def bury(*, source: str, reference: str, reason: str, owner: str, attempts: int, now: datetime) -> DeadLetter:
     """Make a dead letter, or open the one of this source and reference again with the newest reason.
+
+    Emits ``events.dead_letter_made``, except where it was that very event that could not be handled.
 
     Args:
         source: ``<kind>:<name>``, for example ``webhook:sandbox``; the kind decides how it is handled again.
@@ -32,7 +39,32 @@ def bury(*, source: str, reference: str, reason: str, owner: str, attempts: int,
             "created_at": now,
         },
     )
+    if not _is_about_a_letter(letter):
+        _tell(letter, now=now)
     return letter
+
+
+def _is_about_a_letter(letter: DeadLetter) -> bool:
+    """Tell whether an event of a dead letter died itself; telling of it again would never end."""
+    try:
+        event_id = ids.parse(ids.Prefix.EVENT, letter.reference)
+    except ids.UnreadableId:  # a notification, which has an id of its provider
+        return False
+    return OutboxEvent.objects.filter(pk=event_id, type=MADE).exists()
+
+
+def _tell(letter: DeadLetter, *, now: datetime) -> None:
+    # The letter is locked, so nobody tells of it beside; it carries no version of its own.
+    told = OutboxEvent.objects.filter(aggregate_id=letter.pk).order_by("sequence").last()
+    record(
+        aggregate_type="dead_letter",
+        aggregate_id=letter.pk,
+        sequence=told.sequence + 1 if told else 1,
+        type=MADE,
+        data={"source": letter.source, "reference": letter.reference, "attempts": letter.attempts},
+        occurred_at=now,
+        now=now,
+    )
 
 
 def in_short(error: Exception) -> str:

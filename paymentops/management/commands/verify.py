@@ -10,6 +10,7 @@ from paymentops.casework import verification as casework_verification
 from paymentops.core import verification
 from paymentops.events import verification as events_verification
 from paymentops.idempotency import verification as idempotency_verification
+from paymentops.incidents import verification as incidents_verification
 from paymentops.payments import verification as payments_verification
 
 # Every room that keeps truth: a module with ``checks() -> Iterator[Check]``.
@@ -19,6 +20,7 @@ VERIFICATIONS: Final = (
     ledger_verification,
     events_verification,
     casework_verification,
+    incidents_verification,
 )
 
 

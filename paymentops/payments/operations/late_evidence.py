@@ -16,7 +16,13 @@ _HOLDS = (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED)
 
 
 def apply(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cause, now: datetime) -> bool:
-    """Apply a late yes; tell whether there was room for it."""
+    """Apply a late yes; tell whether there was room for it. Emits ``payment.late_evidence`` either way."""
+    applied = _apply(payment, attempt, outcome, cause=cause, now=now)
+    moving.tell_late_evidence(payment, attempt, amount=outcome.amount, applied=applied, occurred_at=outcome.at, now=now)
+    return applied
+
+
+def _apply(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cause, now: datetime) -> bool:
     match attempt.operation:
         case Operation.AUTHORIZE if payment.state in (
             PaymentState.FAILED,

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from paymentops.core import ids, tracing
+from paymentops.core.money import Money
 from paymentops.events import operations as events
 from paymentops.payments import event_data
 from paymentops.payments.models import (
@@ -59,6 +60,28 @@ def save_payment_changed(payment: Payment, *, now: datetime) -> None:
     payment.version += 1
     payment.updated_at = now
     payment.save(update_fields=_PAYMENT_FIELDS)
+
+
+def tell_late_evidence(
+    payment: Payment, attempt: Attempt, *, amount: Money, applied: bool, occurred_at: datetime, now: datetime
+) -> None:
+    """Tell of a yes that came after a no was believed, and whether there was room for it: version + 1."""
+    save_payment_changed(payment, now=now)
+    events.record(
+        aggregate_type="payment",
+        aggregate_id=payment.id,
+        sequence=payment.version,
+        type="payment.late_evidence",
+        data=event_data.payment(payment)
+        | {
+            "attempt": attempt.public_id,
+            "operation": str(attempt.operation),
+            "evidence_amount": str(amount.minor),
+            "applied": applied,
+        },
+        occurred_at=occurred_at,
+        now=now,
+    )
 
 
 def save_attempt_moved(attempt: Attempt, *, before: str, cause: Cause, occurred_at: datetime, now: datetime) -> None:

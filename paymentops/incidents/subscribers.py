@@ -1,0 +1,82 @@
+"""The event door: what other rooms tell of opens incidents, once per event."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from paymentops.core import ids
+from paymentops.core.money import Money
+from paymentops.events.subscribers import Event, Subscriber
+from paymentops.incidents import operations, rules
+from paymentops.incidents.operations import Affected, Report
+from paymentops.incidents.rules import Dimensions, Rule
+from paymentops.payments.models import Payment
+
+
+def open_incident(*, event: Event, now: datetime) -> None:
+    """Raise what an event tells of."""
+    operations.raise_incident(_REPORTS[event.type](event), now=now)
+
+
+def _late_evidence(event: Event) -> Report:
+    """A provider said yes after a no was believed; without room for it, nobody has booked the money yet."""
+    data = event.data
+    rule = rules.LATE_EVIDENCE if data["applied"] else rules.EXCESS_EVIDENCE
+    payment = Payment.objects.get(pk=ids.parse(ids.Prefix.PAYMENT, data["id"]))
+    what = "was booked" if data["applied"] else "has no room for it"
+    amount = Money(int(data["evidence_amount"]), payment.currency)
+    return _report(
+        rule,
+        event,
+        dimensions=Dimensions(
+            provider=data["provider"],
+            method=data["method"],
+            operation=data["operation"],
+            failure_class="APPLIED" if data["applied"] else "NO_ROOM",
+            currency=payment.currency,
+        ),
+        text=f"{data['operation'].lower()} of {amount}: {data['id']} {what}.",
+        affected=Affected(payment, amount, reason=rule.title),
+    )
+
+
+def _dead_letter(event: Event) -> Report:
+    kind, _, name = event.data["source"].partition(":")
+    is_provider = kind == "webhook"
+    return _report(
+        rules.DEAD_LETTER,
+        event,
+        dimensions=Dimensions(
+            provider=name[:40] if is_provider else "",
+            operation=kind[:40] if is_provider else name[:40],
+            failure_class="DEAD_LETTER",
+        ),
+        text=f"{event.data['source']} {event.data['reference']} after {event.data['attempts']} tries.",
+    )
+
+
+def _balance_drifted(event: Event) -> Report:
+    return _report(
+        rules.BALANCE_DRIFTED,
+        event,
+        dimensions=Dimensions(
+            operation=event.data["account"].partition(":")[0], failure_class="DRIFT", currency=event.data["currency"]
+        ),
+        text=f"Account {event.data['account']} {event.data['currency']}.",
+    )
+
+
+def _report(rule: Rule, event: Event, *, dimensions: Dimensions, text: str, affected: Affected | None = None) -> Report:
+    return Report(
+        rule=rule.name, severity=rule.severity, dimensions=dimensions, cause=event.id, text=text, affected=affected
+    )
+
+
+_REPORTS: Final[Mapping[str, Callable[[Event], Report]]] = {
+    "payment.late_evidence": _late_evidence,
+    "events.dead_letter_made": _dead_letter,
+    "ledger.balance_drifted": _balance_drifted,
+}
+SUBSCRIBER: Final = Subscriber(
+    name="incidents", event_types=frozenset(_REPORTS), owner=rules.ENGINEERING, handle=open_incident
+)
