@@ -130,7 +130,11 @@ FROM (
     SELECT 'payment' AS kind, payment_id AS thing_id, sequence, to_state FROM payments_paymenttransition
     UNION ALL SELECT 'refund', refund_id, sequence, to_state FROM payments_refundtransition
 ) moved
-FULL JOIN (SELECT * FROM events_outboxevent WHERE aggregate_type IN ('payment', 'refund')) told
+FULL JOIN (
+    -- These tell of evidence, which need not move anything.
+    SELECT * FROM events_outboxevent WHERE aggregate_type IN ('payment', 'refund')
+    AND type NOT IN ('payment.late_evidence', 'payment.excess_recorded')
+) told
        ON told.aggregate_id = moved.thing_id AND told.sequence = moved.sequence AND told.aggregate_type = moved.kind
 WHERE told.id IS NULL OR moved.thing_id IS NULL OR told.type <> moved.kind || '.' || lower(moved.to_state)
 """
