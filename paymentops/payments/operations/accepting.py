@@ -19,6 +19,7 @@ from paymentops.payments import event_data, intake_sql, retry, routing
 from paymentops.payments.bodies import AcceptedPayment
 from paymentops.payments.commands import CreatePayment
 from paymentops.payments.intake_sql import Intake, Owner
+from paymentops.payments.states import CaptureMode
 from paymentops.providers import contract, registry
 from paymentops.providers.contract import Capabilities
 
@@ -131,7 +132,11 @@ def _offer(item: Keyed, providers: Mapping[str, Capabilities], now: datetime) ->
     try:
         route = routing.choose(
             wanted=command.provider,
-            method=command.method,
+            wish=routing.Wish(
+                method=command.method,
+                currency=command.amount.currency,
+                hold=command.capture == CaptureMode.MANUAL,
+            ),
             preferred=settings.DEFAULT_PROVIDER,
             providers=providers,
         )
