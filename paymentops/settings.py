@@ -243,6 +243,7 @@ SANDBOX_INQUIRY_SECONDS: list[float] = env.list(
 )
 SANDBOX_VISIBILITY_SECONDS = env.float("PAYMENTOPS_SANDBOX_VISIBILITY_SECONDS", 5.0)
 SANDBOX_NOT_FOUND_GAP_SECONDS = env.float("PAYMENTOPS_SANDBOX_NOT_FOUND_GAP_SECONDS", 2.0)
+SANDBOX_CAN_INQUIRE = env.bool("PAYMENTOPS_SANDBOX_CAN_INQUIRE", True)
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", "")
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "")
 # Where Stripe sends the payer back to after a step of their bank; without it Stripe's own page is used.

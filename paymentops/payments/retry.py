@@ -10,6 +10,8 @@ from uuid import UUID
 
 from paymentops.providers.contract import Capabilities
 
+# The rule under ``Attempt.schedule`` of what only news from the provider or people can resolve.
+BY_HAND: Final = "by_hand"
 _FLOOR: Final = timedelta(seconds=0.5)
 # After four fifths of the provider's key window a resend could be taken for a new request (SEMANTICS section 1).
 _SAFE_SHARE_OF_KEY_WINDOW: Final = 0.8
@@ -111,4 +113,24 @@ def may_resend(
     *, policy: Policy, capabilities: Capabilities, sends: int, first_sent_at: datetime, now: datetime
 ) -> bool:
     """Tell whether the same key may be sent again: tries are left and the key window is safely open."""
-    return sends < policy.sends and now - first_sent_at < capabilities.key_window * _SAFE_SHARE_OF_KEY_WINDOW
+    return sends < policy.sends and key_is_safe(capabilities=capabilities, first_sent_at=first_sent_at, now=now)
+
+
+def key_is_safe(*, capabilities: Capabilities, first_sent_at: datetime, now: datetime) -> bool:
+    """Tell whether the provider surely still knows a key, so that a resend has no second effect."""
+    return now - first_sent_at < capabilities.key_window * _SAFE_SHARE_OF_KEY_WINDOW
+
+
+def next_resend(*, schedule: Sequence[timedelta], sends: int, now: datetime) -> Planned:
+    """Plan the next resend to a provider that cannot be asked, after ``sends`` dispatches: as often as it were asked.
+
+    At that moment the key may no longer be safe; then nothing is sent, see ``by_hand``.
+    """
+    delay = schedule[min(max(sends - 1, 0), len(schedule) - 1)]
+    return Planned(at=now + delay, inputs={"rule": "resend", "sends": sends, "delay_s": delay.total_seconds()})
+
+
+def by_hand(*, schedule: Sequence[timedelta], now: datetime) -> Planned:
+    """Plan the next look at an attempt that nothing can resolve but news from the provider, or people."""
+    delay = schedule[-1]
+    return Planned(at=now + delay, inputs={"rule": BY_HAND, "delay_s": delay.total_seconds()})

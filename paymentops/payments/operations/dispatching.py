@@ -17,6 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment
 from paymentops.payments.operations import moving, withdrawing
 from paymentops.payments.states import AttemptState, CaptureMode, PaymentState
@@ -106,8 +107,13 @@ def begin(*, claim: Claim, now: datetime) -> Send | Ask | None:
             case AttemptState.DISPATCHED:
                 _lose_dead_worker(payment, attempt, claim, now)
                 return None
-            case _:
+            case _ if registry.get(attempt.provider).capabilities.can_inquire:
                 return _ask(payment, attempt, claim, now)
+            case AttemptState.UNKNOWN if _may_send_unasked(payment, attempt, now):
+                return _dispatch(payment, attempt, claim, now)
+            case _:
+                _wait_for_news(attempt, now)
+                return None
 
 
 def begin_resend(*, claim: Claim, now: datetime) -> Send | None:
@@ -119,6 +125,32 @@ def begin_resend(*, claim: Claim, now: datetime) -> Send | None:
         if attempt.fence != claim.fence or attempt.state != AttemptState.UNKNOWN:
             return None
         return _dispatch(payment, attempt, claim, now)
+
+
+def _may_send_unasked(payment: Payment, attempt: Attempt, now: datetime) -> bool:
+    """Tell whether an unknown attempt may be sent again where the provider cannot be asked (SEMANTICS section 2).
+
+    A sale that was cancelled meanwhile is not: if nothing had happened yet, sending would charge it.
+    """
+    unwanted = (
+        attempt.operation == Operation.AUTHORIZE
+        and payment.cancel_requested_at is not None
+        and payment.capture_mode == CaptureMode.AUTOMATIC
+    )
+    return not unwanted and retry.key_is_safe(
+        capabilities=registry.get(attempt.provider).capabilities,
+        first_sent_at=attempt.first_dispatched_at or attempt.created_at,
+        now=now,
+    )
+
+
+def _wait_for_news(attempt: Attempt, now: datetime) -> None:
+    """Leave an attempt to the provider's notifications, and to people where nobody knows what became of it."""
+    planned = retry.by_hand(schedule=registry.get(attempt.provider).capabilities.inquiry_schedule, now=now)
+    attempt.lease_expires_at = None
+    attempt.next_action_at = planned.at
+    attempt.schedule = planned.inputs
+    moving.save_attempt_rescheduled(attempt)
 
 
 def _begin_prepared(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> Send | None:

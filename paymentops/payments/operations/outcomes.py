@@ -28,6 +28,7 @@ from paymentops.providers.contract import (
     Operation,
     Outcome,
     Pending,
+    RetryClass,
     Unknown,
 )
 
@@ -106,32 +107,75 @@ def _apply(
     payment: Payment, attempt: Attempt, answer: Answer, outcome: Outcome | InquiryOutcome, now: datetime
 ) -> Recorded:
     cause = Cause(_cause_kind(answer), f"{attempt.public_id}/{answer.reference}")
-    in_doubt = attempt.state in _IN_DOUBT
-    holds_fence = answer.fence is None or answer.fence == attempt.fence
     match outcome:
-        case Approved() if in_doubt:
-            concluding.succeed(payment, attempt, outcome, cause=cause, now=now)
-        case Approved() if attempt.has_failed:
-            return Recorded(applied=late_evidence.apply(payment, attempt, outcome, cause=cause, now=now))
-        case Declined() if in_doubt:
-            concluding.decline(payment, attempt, outcome, cause=cause, now=now)
-        case ActionRequired() if in_doubt and holds_fence:
+        case Approved():
+            return Recorded(applied=_approved(payment, attempt, outcome, cause, now))
+        case Declined():
+            return Recorded(applied=_declined(payment, attempt, answer, outcome, cause, now))
+        case _ if answer.fence is None or answer.fence == attempt.fence:
+            return _apply_indefinite(payment, attempt, outcome, cause, now)
+        case _:
+            return Recorded(applied=False)
+
+
+def _approved(payment: Payment, attempt: Attempt, outcome: Approved, cause: Cause, now: datetime) -> bool:
+    if attempt.state in _IN_DOUBT:
+        concluding.succeed(payment, attempt, outcome, cause=cause, now=now)
+        return True
+    return attempt.has_failed and late_evidence.apply(payment, attempt, outcome, cause=cause, now=now)
+
+
+def _declined(  # noqa: PLR0917 - what every answer is applied to
+    payment: Payment, attempt: Attempt, answer: Answer, outcome: Declined, cause: Cause, now: datetime
+) -> bool:
+    if attempt.state not in _IN_DOUBT:
+        return False
+    if _says_nothing(attempt, answer, outcome):
+        attempt.result_message = f"{outcome.code}: {outcome.message}"[:300]
+        withdrawing.lose_sight(payment, attempt, cause=cause, now=now)
+    else:
+        concluding.decline(payment, attempt, outcome, cause=cause, now=now)
+    return True
+
+
+def _apply_indefinite(
+    payment: Payment, attempt: Attempt, outcome: Outcome | InquiryOutcome, cause: Cause, now: datetime
+) -> Recorded:
+    """Apply what neither says yes nor no; it counts from the holder of the present fence only."""
+    in_doubt = attempt.state in _IN_DOUBT
+    match outcome:
+        case ActionRequired() if in_doubt:
             concluding.require_action(payment, attempt, outcome, cause=cause, now=now)
-        case Pending() if in_doubt and holds_fence:
+        case Pending() if in_doubt:
             concluding.pend(payment, attempt, outcome, cause=cause, now=now)
-        case NotSent() if attempt.state == AttemptState.DISPATCHED and holds_fence:
+        case NotSent() if attempt.state == AttemptState.DISPATCHED:
             _not_sent(payment, attempt, outcome, cause, now)
-        case Unknown() if attempt.state == AttemptState.DISPATCHED and holds_fence:
+        case Unknown() if attempt.state == AttemptState.DISPATCHED:
             attempt.provider_reference = outcome.provider_reference or attempt.provider_reference
             attempt.result_message = outcome.reason[:300]
             withdrawing.lose_sight(payment, attempt, cause=cause, now=now)
-        case Unknown() if in_doubt and holds_fence:
+        case Unknown() if in_doubt:
             _ask_again(attempt, now)
-        case NotFound() if in_doubt and holds_fence:
+        case NotFound() if in_doubt:
             return _not_found(payment, attempt, cause, now)
         case _:
             return Recorded(applied=False)
     return Recorded(applied=True)
+
+
+def _says_nothing(attempt: Attempt, answer: Answer, outcome: Declined) -> bool:
+    """Tell whether a refusal is about this resend only, while an earlier dispatch may have happened.
+
+    Where the provider cannot be asked, nobody has proved that the earlier one did not: credentials that were replaced
+    since, or a stricter check, refuse the request before the provider looks at its key.
+    """
+    return (
+        answer.kind == ProviderCall.Kind.DISPATCH
+        and outcome.retry_class is RetryClass.INVALID
+        and attempt.state == AttemptState.DISPATCHED
+        and attempt.was_unknown
+        and not registry.get(attempt.provider).capabilities.can_inquire
+    )
 
 
 def _not_sent(payment: Payment, attempt: Attempt, outcome: NotSent, cause: Cause, now: datetime) -> None:

@@ -37,11 +37,15 @@ def expire_unsent(payment: Payment, attempt: Attempt, *, now: datetime) -> None:
 
 
 def lose_sight(payment: Payment, attempt: Attempt, *, cause: Cause, now: datetime) -> None:
-    """Note that an attempt may or may not have happened, and plan the first inquiry."""
+    """Note that an attempt may or may not have happened, and plan the first inquiry, or the next resend."""
     before = attempt.state
     attempt.lose_sight(now=now)
-    schedule = registry.get(attempt.provider).capabilities.inquiry_schedule
-    planned = retry.next_inquiry(schedule=schedule, asked=0, now=now)
+    capabilities = registry.get(attempt.provider).capabilities
+    schedule = capabilities.inquiry_schedule
+    if capabilities.can_inquire:
+        planned = retry.next_inquiry(schedule=schedule, asked=0, now=now)
+    else:
+        planned = retry.next_resend(schedule=schedule, sends=attempt.dispatches, now=now)
     attempt.lease_expires_at = None
     attempt.next_action_at = planned.at
     attempt.schedule = planned.inputs

@@ -46,6 +46,7 @@ class Config:
     inquiry_seconds: tuple[float, ...] = (0.5, 1, 2, 3, 5, 10, 30, 60)
     visibility_seconds: float = 5.0
     not_found_gap_seconds: float = 2.0
+    can_inquire: bool = True
 
 
 class SandboxProvider:
@@ -67,6 +68,7 @@ class SandboxProvider:
             call_timeout=timedelta(seconds=config.timeout_seconds),
             partial_capture=True,
             multiple_captures=True,
+            can_inquire=config.can_inquire,
         )
 
     def authorize(self, instruction: Instruction) -> Outcome:
@@ -95,6 +97,8 @@ class SandboxProvider:
     def inquire(self, question: Question) -> InquiryOutcome:
         """Tell what became of an instruction, found by its provider key."""
         now = question.at or self._now()
+        if not self.capabilities.can_inquire:
+            return Unknown(reason="cannot_inquire", at=now)
         seconds = budget.seconds_left(now=now, deadline=question.deadline, limit=self.capabilities.call_timeout)
         if seconds <= 0:
             return Unknown(reason="no_time_left", at=now)
@@ -152,6 +156,7 @@ def from_settings() -> SandboxProvider:
             inquiry_seconds=tuple(settings.SANDBOX_INQUIRY_SECONDS),
             visibility_seconds=settings.SANDBOX_VISIBILITY_SECONDS,
             not_found_gap_seconds=settings.SANDBOX_NOT_FOUND_GAP_SECONDS,
+            can_inquire=settings.SANDBOX_CAN_INQUIRE,
         )
     )
 
