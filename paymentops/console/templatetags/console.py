@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 from django import template
 
@@ -12,6 +12,7 @@ from paymentops.core.money import Money
 from paymentops.payments.timeline import Fact
 
 register = template.Library()
+_LONGEST_CODE: Final = 28
 
 
 @register.inclusion_tag("components/money.html")
@@ -103,6 +104,12 @@ def account_name(value: str) -> str:
 def owner(code: str, clients: Mapping[str, str]) -> str:
     """Name the API client that an account belongs to, where it is one's."""
     return clients.get(code.partition(":")[2], "")
+
+
+@register.filter
+def short(code: str) -> str:
+    """Write a long account code by its beginning and end; the whole one stands beside it on hovering."""
+    return code if len(code) <= _LONGEST_CODE else f"{code[:14]}…{code[-6:]}"
 
 
 @register.filter

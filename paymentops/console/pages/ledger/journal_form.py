@@ -42,7 +42,7 @@ class ReasonForm(forms.Form):
     evidence = forms.FileField(
         label="Evidence",
         required=False,
-        help_text="PDF, picture, Excel, Word, CSV or text..",
+        help_text="PDF, picture, Excel, Word, CSV or text.",
     )
 
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
@@ -140,11 +140,11 @@ class JournalForm(ReasonForm):
 
     def _add_row(self, number: int) -> None:
         self.fields[f"account_{number}"] = forms.CharField(
-            label=f"Account of line {number + 1}", required=False, widget=forms.TextInput(attrs={"list": "accounts"})
+            label=f"Account {number + 1}", required=False, widget=forms.TextInput(attrs={"list": "accounts"})
         )
         self.fields[f"currency_{number}"] = _currency(required=False)
-        self.fields[f"debit_{number}"] = forms.CharField(label=f"Debit of line {number + 1}", required=False)
-        self.fields[f"credit_{number}"] = forms.CharField(label=f"Credit of line {number + 1}", required=False)
+        self.fields[f"debit_{number}"] = forms.CharField(label=f"Debit {number + 1}", required=False)
+        self.fields[f"credit_{number}"] = forms.CharField(label=f"Credit {number + 1}", required=False)
 
     def _corrects(self) -> UUID | None:
         if not self.template.corrects_entry:
