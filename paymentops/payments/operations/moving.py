@@ -65,12 +65,14 @@ def save_payment_changed(payment: Payment, *, now: datetime) -> None:
 def tell_late_evidence(
     payment: Payment, attempt: Attempt, *, amount: Money, applied: bool, occurred_at: datetime, now: datetime
 ) -> None:
-    """Tell of a yes that came after a no was believed, and whether there was room for it: version + 1."""
-    save_payment_changed(payment, now=now)
+    """Tell of a yes that came after a no was believed, and whether there was room for it.
+
+    The evidence is an aggregate of its own: it may move nothing, and every event of a payment tells of a move.
+    """
     events.record(
-        aggregate_type="payment",
-        aggregate_id=payment.id,
-        sequence=payment.version,
+        aggregate_type="evidence",
+        aggregate_id=ids.new(now),
+        sequence=1,
         type="payment.late_evidence",
         data=event_data.payment(payment)
         | {
