@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from paymentops.demo import memory, people, traffic
+from paymentops.demo import books, memory, people, traffic
 from paymentops.demo.counterpart import Counterpart
 from paymentops.demo.memory import Memory
 from paymentops.demo.people import Login, Service
@@ -58,6 +58,7 @@ def prepare(*, data_dir: Path, payments: int, sandbox: Sandbox, now: datetime, p
         memory.write(data_dir, known)
     if not known.told:
         _tell(known, service, sandbox, progress)
+        books.keep(client=service.client.public_id, until=known.until)
         known = known.ended()
         memory.write(data_dir, known)
     return Demo(logins, password, service, known)
