@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "paymentops.payments",
     "paymentops.incidents",
     "ledger",
+    "reconciliation",
 ]
 
 MIDDLEWARE = [
@@ -158,7 +159,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "RefundState": "paymentops.payments.states.RefundState",
         "EntryState": "ledger.models.State",
         "PeriodState": "ledger.models.PeriodState",
+        "IncidentState": "paymentops.incidents.states.State",
         "ProposalState": "paymentops.casework.models.ProposalState",
+        "IngestRunState": "reconciliation.states.RunState",
     },
 }
 # A payment request is small; a batch holds up to 1,000 of them.
@@ -184,7 +187,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TIMEZONE = "UTC"
 # A queue per kind of work, so that each can be given workers of its own. The first pattern that fits counts.
-WORKER_QUEUES = ["dispatch", "inquiry", "events", "maintenance"]
+WORKER_QUEUES = ["dispatch", "inquiry", "events", "reconciliation", "maintenance"]
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_ROUTES = [
     [
@@ -192,6 +195,7 @@ CELERY_TASK_ROUTES = [
         ("payments.inquire*", {"queue": "inquiry"}),
         ("payments.*", {"queue": "dispatch"}),
         ("events.*", {"queue": "events"}),
+        ("reconciliation.*", {"queue": "reconciliation"}),
     ]
 ]
 WORKER_CONCURRENCY = env.int("PAYMENTOPS_WORKER_CONCURRENCY", 4)
@@ -222,6 +226,12 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "options": {"expires": 5 * SEAL_INTERVAL_SECONDS},
     },
     "incidents.watch": {"task": "incidents.watch", "schedule": 30.0, "options": {"expires": 150.0}},
+    "reconciliation.ingest": {"task": "reconciliation.ingest", "schedule": 5.0, "options": {"expires": 25.0}},
+    "reconciliation.watch_inbox": {
+        "task": "reconciliation.watch_inbox",
+        "schedule": 10.0,
+        "options": {"expires": 50.0},
+    },
     "ledger.check_balances": {"task": "ledger.check_balances", "schedule": 60.0, "options": {"expires": 300.0}},
     "ledger.export_roots": {"task": "ledger.export_roots", "schedule": 600.0, "options": {"expires": 3000.0}},
 }
@@ -294,6 +304,8 @@ ATTACHMENT_UNBOUND_HOURS = env.int("PAYMENTOPS_ATTACHMENT_UNBOUND_HOURS", 24)
 FORM_TOKEN_DAYS = env.int("PAYMENTOPS_FORM_TOKEN_DAYS", 30)
 _ATTACHMENTS_IN_FILES = {"location": str(DATA_DIR / "attachments"), "file_permissions_mode": 0o600}
 _ATTACHMENTS_STORAGE = env.str("PAYMENTOPS_ATTACHMENTS_STORAGE", "")
+_STATEMENTS_IN_FILES = {"location": str(DATA_DIR / "statements"), "file_permissions_mode": 0o600}
+_STATEMENTS_STORAGE = env.str("PAYMENTOPS_STATEMENTS_STORAGE", "")
 _ROOTS_IN_FILES = {"location": str(DATA_DIR / "ledger-roots"), "allow_overwrite": True}
 _ROOTS_STORAGE = env.str("PAYMENTOPS_LEDGER_ROOTS_STORAGE", "")
 STORAGES: dict[str, Any] = {
@@ -303,12 +315,25 @@ STORAGES: dict[str, Any] = {
         "BACKEND": _ATTACHMENTS_STORAGE or "django.core.files.storage.FileSystemStorage",
         "OPTIONS": env.json("PAYMENTOPS_ATTACHMENTS_OPTIONS", {}) if _ATTACHMENTS_STORAGE else _ATTACHMENTS_IN_FILES,
     },
+    "statements": {
+        "BACKEND": _STATEMENTS_STORAGE or "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": env.json("PAYMENTOPS_STATEMENTS_OPTIONS", {}) if _STATEMENTS_STORAGE else _STATEMENTS_IN_FILES,
+    },
     # Where the daily roots of the ledger's chain leave the database: better a place that its owner cannot write to.
     "ledger_roots": {
         "BACKEND": _ROOTS_STORAGE or "django.core.files.storage.FileSystemStorage",
         "OPTIONS": env.json("PAYMENTOPS_LEDGER_ROOTS_OPTIONS", {}) if _ROOTS_STORAGE else _ROOTS_IN_FILES,
     },
 }
+
+# --- Statement files of providers and banks -------------------------------------------------------------------
+
+STATEMENT_MAX_BYTES = env.int("PAYMENTOPS_STATEMENT_MAX_BYTES", 2 * 1024 * 1024 * 1024)
+# How many rows are committed at a time; a worker that dies costs the next one no more than these.
+STATEMENT_BATCH_ROWS = env.int("PAYMENTOPS_STATEMENT_BATCH_ROWS", 5000)
+# A watched folder with one folder per source, and for how long a file in it must have been left alone.
+STATEMENTS_INBOX = env.str("PAYMENTOPS_STATEMENTS_INBOX", "")
+STATEMENTS_INBOX_SECONDS = env.float("PAYMENTOPS_STATEMENTS_INBOX_SECONDS", 10)
 
 # --- Console and static files ---------------------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ urlpatterns = [
     path("api/v1/", include("paymentops.payments.urls")),
     path("api/v1/", include("paymentops.idempotency.urls")),
     path("api/v1/ledger/", include("ledger.urls")),
+    path("api/v1/", include("paymentops.incidents.urls")),
+    path("api/v1/reconciliation/", include("reconciliation.urls")),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]

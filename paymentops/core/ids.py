@@ -28,6 +28,8 @@ class Prefix(StrEnum):
     COMMENT = "com"
     ATTACHMENT = "fil"
     INCIDENT = "inc"
+    STATEMENT_FILE = "stf"
+    INGEST_RUN = "ing"
 
 
 class UnreadableId(ApplicationError):

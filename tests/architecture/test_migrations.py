@@ -4,7 +4,7 @@ import pytest
 from django.core.management import call_command
 from django_migration_linter import MigrationLinter
 
-_ROOMS = ["access", "casework", "console", "events", "idempotency", "incidents", "ledger", "payments"]
+_ROOMS = ["access", "casework", "console", "events", "idempotency", "incidents", "ledger", "payments", "reconciliation"]
 
 
 @pytest.mark.django_db

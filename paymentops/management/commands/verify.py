@@ -12,6 +12,7 @@ from paymentops.events import verification as events_verification
 from paymentops.idempotency import verification as idempotency_verification
 from paymentops.incidents import verification as incidents_verification
 from paymentops.payments import verification as payments_verification
+from reconciliation import verification as reconciliation_verification
 
 # Every room that keeps truth: a module with ``checks() -> Iterator[Check]``.
 VERIFICATIONS: Final = (
@@ -20,6 +21,7 @@ VERIFICATIONS: Final = (
     ledger_verification,
     events_verification,
     casework_verification,
+    reconciliation_verification,
     incidents_verification,
 )
 
