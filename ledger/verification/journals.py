@@ -44,6 +44,7 @@ WHERE (entry.id IS NOT NULL OR proposal.state = 'CARRIED_OUT') AND (
 )
 """
 
+# What two people posted by hand only two people take back; other entries also follow what happens to their thing.
 _REVERSALS: Final = """
 SELECT CASE
     WHEN move.id IS NULL
@@ -55,7 +56,9 @@ SELECT CASE
                 replace(move.entry_id::text, '-', ''), replace(proposal.id::text, '-', ''))
 END
 FROM (
-    SELECT * FROM ledger_entry_transition WHERE to_state = 'REVERSED' AND cause LIKE 'proposal:%'
+    SELECT * FROM ledger_entry_transition reversed WHERE to_state = 'REVERSED' AND (
+        cause LIKE 'proposal:%'
+        OR EXISTS (SELECT FROM ledger_entry WHERE id = reversed.entry_id AND source_type = 'journal'))
 ) move
 FULL JOIN (SELECT * FROM casework_proposal WHERE kind = 'ledger.reversal') proposal
        ON move.cause = 'proposal:prp_' || replace(proposal.id::text, '-', '')

@@ -229,6 +229,31 @@ def test_verification_names_forged_approvals_and_changed_lines(maker, checker) -
     )
 
 
+def test_verification_names_what_was_reversed_past_the_second_person(maker, checker) -> None:
+    alone, forged = (approved(proposed(maker), checker).carried_out() for _ in range(2))
+    ledger.reverse(alone.pk, cause="mine", occurred_at=day(3), now=day(3), actor="maker")
+    proposal = ledger.propose_reversal(forged.pk, occurred_at=day(3), reason="Booked twice.", by=maker, now=day(3))
+    approved(proposal, checker, ledger.approve_reversal)
+    assert violations() == {
+        "ledger.reversals_have_two_people": [f"{alone}: was reversed for mine, which nobody proposed"]
+    }
+    as_if_committed()
+    without_triggers("ALTER TABLE casework_proposal DROP CONSTRAINT proposal_decided_by_another")
+    without_triggers("UPDATE casework_proposal SET decided_by_id = proposed_by_id WHERE id = %s", proposal.pk)
+    assert sorted(violations()["ledger.reversals_have_two_people"]) == sorted(
+        [
+            f"{alone}: was reversed for mine, which nobody proposed",
+            f"{forged}: was reversed by hand and {proposal} is not a carried-out proposal of two people for it",
+        ]
+    )
+
+
+def test_verification_names_a_closed_account_that_holds_something() -> None:
+    post(postings.sold(payment_id=uuid4(), parties=PARTIES, amount=eur(100)))
+    without_triggers("UPDATE ledger_account SET closed_at = now() WHERE code = '1110:sandbox'")
+    assert violations() == {"ledger.closed_accounts_empty": ["1110:sandbox EUR: is closed and holds 100"]}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_who_approve_at_once_post_once() -> None:
     proposal = proposed(person("maker", "Finance"))
