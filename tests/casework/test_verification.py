@@ -1,13 +1,14 @@
 """Whoever changes rows behind the triggers is found out, row by row."""
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db import connection
 
-from paymentops.casework import facts, verification
+from paymentops.casework import facts, operations, verification
 from paymentops.casework.models import Proposal
 from paymentops.core.errors import InvalidInput
 from paymentops.management.commands import verify
-from tests.casework.conftest import approved, person, proposed
+from tests.casework.conftest import NOW, SUBJECT, approved, person, proposed
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +58,26 @@ def test_a_second_person_who_was_never_there(done) -> None:
 def test_one_who_was_both(done) -> None:
     behind_the_triggers("UPDATE casework_proposaltransition SET actor = 'maker'")
     assert found() == {"casework.second_person": [f"{done}: maker proposed and decided"]}
+
+
+def test_an_owner_whom_nobody_made_one() -> None:
+    operations.claim(subject=SUBJECT, version=0, by=person("first"), now=NOW)
+    assert found() == {}
+    behind_the_triggers("UPDATE casework_ownership SET owner_id = %s", person("second").user.pk)
+    assert found() == {"casework.owners_fold": [f"owner of {SUBJECT.type} {SUBJECT.id}: differs from its last change"]}
+
+
+def test_evidence_that_was_thrown_away(settings, tmp_path) -> None:
+    folder = {**settings.STORAGES["attachments"], "OPTIONS": {"location": str(tmp_path)}}
+    settings.STORAGES = {**settings.STORAGES, "attachments": folder}
+    writer = person("writer")
+    file = operations.upload(ContentFile(b"%PDF-1.7 evidence"), name="proof.pdf", by=writer, now=NOW)
+    operations.bind([file.pk], subject=SUBJECT, by=writer, now=NOW)
+    assert found() == {}
+    behind_the_triggers("UPDATE casework_attachment SET discarded_at = now()")
+    assert found() == {
+        "casework.bound_files_kept": [f"{file}: belongs to {SUBJECT.type} {SUBJECT.id} and is not kept"],
+    }
 
 
 def test_the_command_runs_these_checks() -> None:
