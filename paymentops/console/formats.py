@@ -17,6 +17,8 @@ from paymentops.casework.models import ProposalState
 from paymentops.core import currencies
 from paymentops.core.errors import InvalidInput
 from paymentops.core.money import LARGEST_MINOR
+from paymentops.incidents.states import Severity
+from paymentops.incidents.states import State as IncidentState
 from paymentops.payments.states import AttemptState, PaymentState, RefundState
 
 _DIGITS: Final = re.compile(r"[+\-\u2212]?[\d.,' \u00a0\u202f\u2019]*\d[\d.,' \u00a0\u202f\u2019]*")
@@ -27,6 +29,8 @@ _LABELS: Final[dict[str, str]] = {
     **{state.value: str(state.label).lower() for state in EntryState},
     **{state.value: str(state.label) for state in ProposalState},
     **{state.value: str(state.label).lower() for state in PeriodState},
+    **{state.value: str(state.label) for state in IncidentState},
+    **{severity.value: str(severity.label) for severity in Severity},
     CheckState.PASSED.value: "passed",
     CheckState.DRIFTED.value: "drifted",
     CheckState.UNCHECKED.value: "not checked yet",
@@ -34,12 +38,14 @@ _LABELS: Final[dict[str, str]] = {
 }
 # Never colour alone: each tone has a symbol, and the state's name always stands beside it.
 _TONES: Final[dict[str, str]] = {
-    **dict.fromkeys(("CAPTURED", "SUCCEEDED", "POSTED", "CARRIED_OUT", "PASSED", "CLOSED"), "good"),
-    **dict.fromkeys(("AUTHORIZED", "PARTIALLY_CAPTURED", "APPROVED", "PROPOSED"), "held"),
-    **dict.fromkeys(("UNKNOWN_OUTCOME", "UNKNOWN", "STALE", "CLOSING"), "doubt"),
+    **dict.fromkeys(("CAPTURED", "SUCCEEDED", "POSTED", "CARRIED_OUT", "PASSED", "CLOSED", "RESOLVED"), "good"),
+    **dict.fromkeys(
+        ("AUTHORIZED", "PARTIALLY_CAPTURED", "APPROVED", "PROPOSED", "ACKNOWLEDGED", "MITIGATING", "MONITORING"), "held"
+    ),
+    **dict.fromkeys(("UNKNOWN_OUTCOME", "UNKNOWN", "STALE", "CLOSING", "SEV2"), "doubt"),
     **dict.fromkeys(("REQUIRES_ACTION", "ACTION_REQUIRED"), "held"),
-    **dict.fromkeys(("FAILED", "DECLINED", "REJECTED", "REVERSED", "REFUSED", "DRIFTED"), "bad"),
-    **dict.fromkeys(("VOIDED", "EXPIRED", "CANCELED", "WITHDRAWN"), "over"),
+    **dict.fromkeys(("FAILED", "DECLINED", "REJECTED", "REVERSED", "REFUSED", "DRIFTED", "SEV1"), "bad"),
+    **dict.fromkeys(("VOIDED", "EXPIRED", "CANCELED", "WITHDRAWN", "SUPPRESSED", "MERGED"), "over"),
 }
 _SYMBOLS: Final = {"good": "✓", "held": "◐", "doubt": "?", "bad": "✕", "over": "■", "wait": "…"}
 
@@ -47,7 +53,6 @@ _SYMBOLS: Final = {"good": "✓", "held": "◐", "doubt": "?", "bad": "✕", "ov
 class AmountNotUsable(InvalidInput):
     """A text is no amount of its currency in the present language, or could mean two."""
 
-    code = "console.amount_not_usable"
     title = "This is not an amount"
 
 

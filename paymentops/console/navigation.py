@@ -57,6 +57,7 @@ _GROUPS: Final = (
     (
         "Reliability",
         (
+            Item("Incidents", "siren", "incidents", "incidents.view_incident"),
             Item(
                 "Unknown outcomes",
                 "help_center",

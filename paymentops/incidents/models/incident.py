@@ -130,7 +130,7 @@ class Incident(FSMModelMixin, models.Model):
         return Subject(SUBJECT_TYPE, self.public_id)
 
     @classmethod
-    def lock(cls, pk: UUID | None) -> "Incident":
+    def lock(cls, pk: UUID) -> "Incident":
         """Read the incident under its lock, inside the caller's transaction."""
         return cls.objects.select_for_update(of=("self",)).select_related("ownership").get(pk=pk)
 

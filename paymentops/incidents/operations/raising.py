@@ -135,7 +135,7 @@ def _unfinished(fingerprint: str) -> Incident | None:
     home = Incident.objects.filter(fingerprint=fingerprint).order_by("-id").first()
     if home is None or home.state != State.MERGED:
         return None
-    while home.state == State.MERGED:
+    while home.merged_into_id is not None:
         home = Incident.lock(home.merged_into_id)
     return home if home.state != State.CLOSED else None
 

@@ -21,6 +21,7 @@ VERIFICATIONS: Final = (
     ledger_verification,
     events_verification,
     casework_verification,
+    incidents_verification,
     reconciliation_verification,
     incidents_verification,
 )
