@@ -142,13 +142,17 @@ class Approved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declined:
-    """A definitive no. ``code`` is the provider's own code, ``retry_class`` what it means in our words."""
+    """A definitive no. ``code`` is the provider's own code, ``retry_class`` what it means in our words.
+
+    ``lapsed`` says that nobody refused: its time ran out before anything was moved, or what was held lapsed.
+    """
 
     code: str
     retry_class: RetryClass
     message: str
     at: datetime
     provider_reference: str = ""
+    lapsed: bool = False
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -8,13 +8,15 @@ from django.db.models import Q
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment
 from paymentops.payments.models.payment import default_hold
-from paymentops.payments.operations import books, moving, preparing
+from paymentops.payments.operations import books, moving, preparing, withdrawing
 from paymentops.payments.states import OPEN_ATTEMPT_STATES as OPEN
 from paymentops.payments.states import AttemptState, FailureClass, PaymentState
 from paymentops.providers import registry
 from paymentops.providers.contract import ActionRequired, Approved, Declined, Operation, Pending, RetryClass
 
 _PAYER_MAY_ACT_FOR: Final = timedelta(hours=1)
+# What a payer did in the last moment may be told a little later.
+TOLD_LATE: Final = timedelta(minutes=2)
 
 FAILURE_CLASSES: Final = {
     RetryClass.INVALID: FailureClass.INVALID_REQUEST,
@@ -53,6 +55,9 @@ def decline(payment: Payment, attempt: Attempt, outcome: Declined, *, cause: Cau
     attempt.result_code = outcome.code[:80]
     attempt.result_class = outcome.retry_class
     attempt.result_message = outcome.message[:300]
+    if outcome.lapsed and attempt.operation == Operation.AUTHORIZE:
+        withdrawing.lapse(payment, attempt, cause=cause, occurred_at=outcome.at, now=now)
+        return
     if outcome.retry_class is RetryClass.INVALID:
         attempt.fail()
     else:
@@ -73,26 +78,38 @@ def give_up(payment: Payment, attempt: Attempt, *, cause: Cause, now: datetime) 
 
 
 def require_action(payment: Payment, attempt: Attempt, outcome: ActionRequired, *, cause: Cause, now: datetime) -> None:
-    """Wait for the payer; look again by the provider's schedule in case its notification never comes."""
+    """Wait for the payer; look again by the provider's schedule in case its notification never comes.
+
+    The last look is when the payer's time is over: what still waits by then has expired.
+    """
+    ends_at = outcome.expires_at or outcome.at + _PAYER_MAY_ACT_FOR
     if attempt.state == AttemptState.ACTION_REQUIRED:
-        _look_again(attempt, now)
-        moving.save_attempt_rescheduled(attempt)
+        _still_waiting(payment, attempt, outcome, cause, now)
         return
     before = attempt.state
     attempt.require_action(provider_reference=outcome.provider_reference)
-    _look_again(attempt, now)
+    _look_again(attempt, now, no_later_than=ends_at + TOLD_LATE)
     moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
     if attempt.operation == Operation.AUTHORIZE and payment.state != PaymentState.REQUIRES_ACTION:
         before = payment.state
-        payment.require_action(
-            action=dict(outcome.action), expires_at=outcome.expires_at or outcome.at + _PAYER_MAY_ACT_FOR
-        )
+        payment.require_action(action=dict(outcome.action), expires_at=ends_at)
         moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
     elif attempt.refund is not None:
         refund = attempt.refund
         before = refund.state
         refund.require_action()
         moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=outcome.at, now=now)
+
+
+def _still_waiting(payment: Payment, attempt: Attempt, outcome: ActionRequired, cause: Cause, now: datetime) -> None:
+    ends_at = max(payment.expires_at, outcome.expires_at or payment.expires_at)
+    # Only an answer to our question says how it stands now; a notification may be an old one.
+    was_asked = cause.kind == "inquiry"
+    if was_asked and payment.state == PaymentState.REQUIRES_ACTION and ends_at + TOLD_LATE <= now:
+        withdrawing.lapse(payment, attempt, cause=cause, occurred_at=ends_at, now=now)
+        return
+    _look_again(attempt, now, no_later_than=ends_at + TOLD_LATE)
+    moving.save_attempt_rescheduled(attempt)
 
 
 def pend(payment: Payment, attempt: Attempt, outcome: Pending, *, cause: Cause, now: datetime) -> None:
@@ -222,9 +239,11 @@ def _refund_failed(payment: Payment, attempt: Attempt, *, cause: Cause, occurred
     books.refund_failed(payment, refund, occurred_at=occurred_at, now=now)
 
 
-def _look_again(attempt: Attempt, now: datetime) -> None:
+def _look_again(attempt: Attempt, now: datetime, *, no_later_than: datetime | None = None) -> None:
     schedule = registry.get(attempt.provider).capabilities.inquiry_schedule
     planned = retry.next_inquiry(schedule=schedule, asked=attempt.inquiries, now=now)
     attempt.lease_expires_at = None
     attempt.next_action_at = planned.at
+    if no_later_than is not None and now < no_later_than:
+        attempt.next_action_at = min(planned.at, no_later_than)
     attempt.schedule = planned.inputs

@@ -26,6 +26,8 @@ from paymentops.providers.contract import Instruction, Method, Operation, Questi
 
 # Whoever holds this advisory lock keeps every worker from taking on work; it ends with the holder's connection.
 _HOLD_LOCK: Final = 0x7061796F  # "payo"
+# A provider that cannot be asked is given this long to tell what a payer did before their time was over.
+_NEWS_MAY_TAKE: Final = timedelta(days=1)
 # Losing a claim in a crash loses nothing: whatever follows it commits durably and so flushes it too.
 _CLAIM: Final = """
 WITH quick AS (
@@ -112,7 +114,7 @@ def begin(*, claim: Claim, now: datetime) -> Send | Ask | None:
             case AttemptState.UNKNOWN if _may_send_unasked(payment, attempt, now):
                 return _dispatch(payment, attempt, claim, now)
             case _:
-                _wait_for_news(attempt, now)
+                _wait_for_news(payment, attempt, claim, now)
                 return None
 
 
@@ -144,8 +146,15 @@ def _may_send_unasked(payment: Payment, attempt: Attempt, now: datetime) -> bool
     )
 
 
-def _wait_for_news(attempt: Attempt, now: datetime) -> None:
+def _wait_for_news(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> None:
     """Leave an attempt to the provider's notifications, and to people where nobody knows what became of it."""
+    waits_for_payer = attempt.state == AttemptState.ACTION_REQUIRED and attempt.operation == Operation.AUTHORIZE
+    if waits_for_payer and payment.expires_at + _NEWS_MAY_TAKE <= now:
+        cause = Cause(
+            "expiry", f"{attempt.public_id}/{claim.fence}", reason="No news for a day after its time was over."
+        )
+        withdrawing.lapse(payment, attempt, cause=cause, occurred_at=payment.expires_at, now=now)
+        return
     planned = retry.by_hand(schedule=registry.get(attempt.provider).capabilities.inquiry_schedule, now=now)
     attempt.lease_expires_at = None
     attempt.next_action_at = planned.at

@@ -27,11 +27,27 @@ def _expire(payment_id: UUID, now: datetime) -> bool:
         if not still_lapsed or payment.attempts.open().exclude(operation="REFUND").exists():
             return False
         cause = Cause("expiry", f"{payment.public_id}/{payment.version}", reason="The hold lapsed.")
-        before = payment.state
-        books.released(payment, cause="expired", occurred_at=payment.expires_at, now=now)
-        if payment.state == PaymentState.AUTHORIZED:
-            payment.expire_hold()
-        else:
-            payment.void_rest()
-        moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=payment.expires_at, now=now)
+        _release(payment, cause, payment.expires_at, now)
         return True
+
+
+def let_go(payment: Payment, *, cause: Cause, occurred_at: datetime, now: datetime) -> bool:
+    """Follow a provider that says that a hold lapsed; tell whether there was one. The payment is locked.
+
+    A capture or void on its way decides otherwise, as in ``expire_holds``.
+    """
+    holds = payment.state in (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED)
+    if not holds or payment.attempts.open().exclude(operation="REFUND").exists():
+        return False
+    _release(payment, cause, occurred_at, now)
+    return True
+
+
+def _release(payment: Payment, cause: Cause, occurred_at: datetime, now: datetime) -> None:
+    before = payment.state
+    books.released(payment, cause="expired", occurred_at=occurred_at, now=now)
+    if payment.state == PaymentState.AUTHORIZED:
+        payment.expire_hold()
+    else:
+        payment.void_rest()
+    moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=occurred_at, now=now)

@@ -14,7 +14,7 @@ from django.db import transaction
 from paymentops.core import ids, tracing
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment, ProviderCall
-from paymentops.payments.operations import concluding, late_evidence, moving, withdrawing
+from paymentops.payments.operations import concluding, expiring, late_evidence, moving, withdrawing
 from paymentops.payments.retry import NotFoundVerdict
 from paymentops.payments.states import AttemptState
 from paymentops.providers import registry
@@ -128,6 +128,9 @@ def _approved(payment: Payment, attempt: Attempt, outcome: Approved, cause: Caus
 def _declined(  # noqa: PLR0917 - what every answer is applied to
     payment: Payment, attempt: Attempt, answer: Answer, outcome: Declined, cause: Cause, now: datetime
 ) -> bool:
+    if attempt.state == AttemptState.SUCCEEDED and outcome.lapsed and attempt.operation == Operation.AUTHORIZE:
+        told = Cause("expiry", f"{attempt.public_id}/{answer.reference}", reason="The provider let the hold lapse.")
+        return expiring.let_go(payment, cause=told, occurred_at=outcome.at, now=now)
     if attempt.state not in _IN_DOUBT:
         return False
     if _says_nothing(attempt, answer, outcome):
@@ -237,7 +240,10 @@ def _not_found(payment: Payment, attempt: Attempt, cause: Cause, now: datetime) 
     )
     if may_resend and attempt.state == AttemptState.UNKNOWN and payment.cancel_requested_at is None:
         return Recorded(applied=True, resend=True)
-    concluding.give_up(payment, attempt, cause=cause, now=now)
+    if attempt.state == AttemptState.ACTION_REQUIRED and payment.expires_at <= now:
+        withdrawing.lapse(payment, attempt, cause=cause, occurred_at=payment.expires_at, now=now)
+    else:
+        concluding.give_up(payment, attempt, cause=cause, now=now)
     return Recorded(applied=True)
 
 

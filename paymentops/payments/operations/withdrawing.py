@@ -8,7 +8,7 @@ from datetime import datetime
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment
 from paymentops.payments.operations import moving
-from paymentops.payments.states import PaymentState
+from paymentops.payments.states import AttemptState, PaymentState
 from paymentops.providers import registry
 
 _LOSABLE = (
@@ -34,6 +34,20 @@ def expire_unsent(payment: Payment, attempt: Attempt, *, now: datetime) -> None:
     before = payment.state
     payment.expire_unauthorized()
     moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=now, now=now)
+
+
+def lapse(payment: Payment, attempt: Attempt, *, cause: Cause, occurred_at: datetime, now: datetime) -> None:
+    """Expire a payment whose authorisation ran out at the provider before anything was moved."""
+    before = attempt.state
+    if attempt.state == AttemptState.DISPATCHED:
+        # It answers a request that was just sent, so by the table of moves it is a no like any other.
+        attempt.decline(provider_reference="")
+    else:
+        attempt.expire()
+    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=occurred_at, now=now)
+    before = payment.state
+    payment.expire_unauthorized()
+    moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=occurred_at, now=now)
 
 
 def lose_sight(payment: Payment, attempt: Attempt, *, cause: Cause, now: datetime) -> None:

@@ -46,8 +46,11 @@ _SETBACKS: Final = MappingProxyType(
         "REFUND_FAILED": (Operation.REFUND, "refund_failed", RetryClass.SOFT_DECLINE),
         "REFUNDED_REVERSED": (Operation.REFUND, "refund_reversed", RetryClass.SOFT_DECLINE),
         "OFFER_CLOSED": (Operation.AUTHORIZE, "offer_closed", RetryClass.AUTH_REQUIRED),
+        "EXPIRE": (Operation.AUTHORIZE, "expired", RetryClass.AUTH_REQUIRED),
     }
 )
+# Those of them in which nobody refused: a time ran out.
+_LAPSES: Final = frozenset({"OFFER_CLOSED", "EXPIRE"})
 
 
 def read(body: bytes, *, keys: tuple[bytes, ...], merchant_account: str, now: datetime) -> list[ProviderEvent]:
@@ -147,7 +150,14 @@ def _outcome(item: Document, operation: Operation, tag: Tag, *, at: datetime) ->
         if success != "true":
             return None
         message = f"Adyen: {name[:200] or code.replace('_', ' ')}."
-        return Declined(code=code, retry_class=retry_class, message=message, at=at, provider_reference=about)
+        return Declined(
+            code=code,
+            retry_class=retry_class,
+            message=message,
+            at=at,
+            provider_reference=about,
+            lapsed=kind in _LAPSES,
+        )
     if success == "true":
         amount = mapping.money(item.get("amount"))
         captured = amount if operation is Operation.AUTHORIZE and tag.errand is Errand.SALE else None

@@ -220,12 +220,25 @@ def _charge(document: Document, *, txid: str, now: datetime) -> Result:
     if status == "ATIVA":
         expires_at = _expiry(_inner(document, "calendario"))
         if now > expires_at + _SETTLING:
-            return _ended("expired", "The payer did not pay in time.", RetryClass.AUTH_REQUIRED, txid, at=expires_at)
+            return Declined(
+                code="expired",
+                retry_class=RetryClass.AUTH_REQUIRED,
+                message="The payer did not pay in time.",
+                at=expires_at,
+                provider_reference=txid,
+                lapsed=True,
+            )
         return ActionRequired(
             provider_reference=txid, action=_action(document), at=now, expires_at=expires_at, detail={"txid": txid}
         )
     if status in _REMOVED:
-        return _ended(_REMOVED[status], "The charge was taken back.", RetryClass.HARD_DECLINE, txid, at=now)
+        return Declined(
+            code=_REMOVED[status],
+            retry_class=RetryClass.HARD_DECLINE,
+            message="The charge was taken back.",
+            at=now,
+            provider_reference=txid,
+        )
     return Unknown(reason="status_unknown", at=now, provider_reference=txid, detail={"status": status[:100]})
 
 
@@ -237,10 +250,6 @@ def _with_duplicates(outcome: Approved, duplicates: list[str]) -> Approved:
         captured=outcome.captured,
         detail={"duplicates": duplicates} if duplicates else {},
     )
-
-
-def _ended(code: str, message: str, retry_class: RetryClass, txid: str, *, at: datetime) -> Declined:
-    return Declined(code=code, retry_class=retry_class, message=message, at=at, provider_reference=txid)
 
 
 def _action(document: Document) -> dict[str, str]:

@@ -187,6 +187,7 @@ def _canceled(intent: Document, *, now: datetime) -> Declined:
         message="The payment was cancelled at Stripe.",
         at=_canceled_at(intent, now),
         provider_reference=_text(intent, "id"),
+        lapsed=reason == "expired",
     )
 
 
