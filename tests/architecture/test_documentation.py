@@ -12,7 +12,7 @@ _CODE = re.compile(r"[a-z]+\.[a-z_]+")
 # Not codes of this API: a room's file, a provider's field.
 _ROOMS = {
     "access", "casework", "events", "id", "idempotency", "incident", "ledger", "local", "money", "payment", "provider",
-    "request", "resource", "service", "statement", "webhook",
+    "reconciliation", "request", "resource", "service", "statement", "webhook",
 }  # fmt: skip
 _DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 
