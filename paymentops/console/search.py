@@ -8,7 +8,9 @@ from django.urls import reverse
 from unfold.dataclasses import SearchResult
 
 from ledger.models import Account, Entry
+from ledger.queries import journals
 from paymentops.access.models import ApiClient
+from paymentops.casework import kinds
 from paymentops.console import formats
 from paymentops.core import ids
 from paymentops.events.models import OutboxEvent
@@ -79,6 +81,17 @@ def _ledger(request: HttpRequest, term: str) -> list[SearchResult]:
                 icon="receipt_long",
             )
             for entry in Entry.objects.filter(pk=entry_id)
+        ]
+    proposal_id = _parsed(ids.Prefix.PROPOSAL, term)
+    if proposal_id and request.user.has_perm("ledger.view_entry"):
+        results += [
+            SearchResult(
+                title=kinds.registered.named(proposal.kind).title,
+                description=f"{formats.state_label(proposal.state)}, by {proposal.proposer} · {proposal.public_id}",
+                link=reverse("admin:ledger_journal", args=[proposal.public_id]),
+                icon="edit_note",
+            )
+            for proposal in journals.journal_proposals().filter(pk=proposal_id)
         ]
     return results
 

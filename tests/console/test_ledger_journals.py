@@ -80,6 +80,7 @@ def test_a_journal_is_previewed_proposed_and_approved_by_another():
     entry = Entry.objects.get()
     assert f"/console/ledger/entries/{entry}" in checker.get(page).text
     assert page in checker.get(f"/console/ledger/entries/{entry}").text
+    assert page in checker.get("/console/search/", {"s": str(Proposal.objects.get())}).text
 
 
 def test_a_form_sent_twice_counts_once():
