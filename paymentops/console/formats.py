@@ -30,7 +30,7 @@ _LABELS: Final[dict[str, str]] = {
     **{state.value: str(state.label) for state in ProposalState},
     **{state.value: str(state.label).lower() for state in PeriodState},
     **{state.value: str(state.label) for state in IncidentState},
-    **{severity.value: str(severity.label) for severity in Severity},
+    **{severity.value: severity.value for severity in Severity},
     CheckState.PASSED.value: "passed",
     CheckState.DRIFTED.value: "drifted",
     CheckState.UNCHECKED.value: "not checked yet",
