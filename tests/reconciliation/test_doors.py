@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
@@ -13,7 +15,7 @@ from paymentops.core import clock
 from reconciliation import inbox, operations, tasks
 from reconciliation.models import StatementFile
 from tests.payments.conftest import Api, make_api
-from tests.reconciliation.sources import NOW, csv, row, source, worker
+from tests.reconciliation.sources import NOW, csv, row, send, source, worker
 
 pytestmark = pytest.mark.django_db
 BOTH = ["reconciliation:read", "reconciliation:write"]
@@ -85,6 +87,17 @@ def test_a_file_is_ingested_at_the_command_line(tmp_path, capsys) -> None:
         call_command("ingest", "acme", str(path))
     with pytest.raises(CommandError, match="no source"):
         call_command("ingest", "nobody", str(path))
+
+
+def test_a_failed_run_is_taken_up_again_at_the_command_line(tmp_path, capsys) -> None:
+    path = tmp_path / "day.csv"
+    path.write_bytes(csv([row(1)]))
+    received = send(path.read_bytes())
+    storages["statements"].delete(received.run.file.stored_as)
+    assert operations.ingest(received.run.pk, worker=worker()).state == "FAILED"
+    storages["statements"].save(received.run.file.stored_as, ContentFile(path.read_bytes()))
+    call_command("ingest", "acme", str(path))
+    assert "parsed, received before: 1 lines" in capsys.readouterr().out
 
 
 def _drop(folder: Path, name: str, content: bytes) -> Path:

@@ -22,7 +22,10 @@ from reconciliation.uploads import pieces_of, spooled
 
 
 class Command(BaseCommand):
-    help = "Receives a statement file of a source and reads it; exits 1 when the file is refused."
+    help = (
+        "Receives a statement file of a source and reads it, also one whose reading failed before; "
+        "exits 1 when the file is refused."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("source", help="name of the source")
@@ -36,6 +39,8 @@ class Command(BaseCommand):
             raise CommandError(refusal.detail) from refusal
         except OSError as error:
             raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from error
+        if received.run.state == RunState.FAILED:
+            operations.resume(received.run.pk, cause=f"ingest:{received.run.version}", now=clock.now())
         worker = Worker(f"{settings.HOST_NAME}:{os.getpid()}", clock.now)
         run = operations.ingest(received.run.pk, worker=worker)
         self.stdout.write(_as_json(run, received) if options["json"] else _as_text(run, received))
