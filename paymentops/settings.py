@@ -232,7 +232,6 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": 10.0,
         "options": {"expires": 50.0},
     },
-    "incidents.watch": {"task": "incidents.watch", "schedule": 30.0, "options": {"expires": 150.0}},
     "ledger.check_balances": {"task": "ledger.check_balances", "schedule": 60.0, "options": {"expires": 300.0}},
     "ledger.export_roots": {"task": "ledger.export_roots", "schedule": 600.0, "options": {"expires": 3000.0}},
 }

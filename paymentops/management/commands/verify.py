@@ -21,7 +21,6 @@ VERIFICATIONS: Final = (
     ledger_verification,
     events_verification,
     casework_verification,
-    incidents_verification,
     reconciliation_verification,
     incidents_verification,
 )
