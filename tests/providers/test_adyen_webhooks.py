@@ -144,6 +144,7 @@ def test_a_batch_is_read_item_by_item() -> None:
         ("REFUND_FAILED", "r", "true", "", Operation.REFUND, RetryClass.SOFT_DECLINE),
         ("REFUNDED_REVERSED", "r", "true", "", Operation.REFUND, RetryClass.SOFT_DECLINE),
         ("OFFER_CLOSED", "s", "true", "", Operation.AUTHORIZE, RetryClass.AUTH_REQUIRED),
+        ("EXPIRE", "h", "true", "", Operation.AUTHORIZE, RetryClass.AUTH_REQUIRED),
         ("CAPTURE", "c", "maybe", "", Operation.CAPTURE, None),
         ("CHARGEBACK", "s", "true", "", None, None),
         ("REPORT_AVAILABLE", "s", "true", "", None, None),

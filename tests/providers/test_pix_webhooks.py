@@ -153,7 +153,7 @@ def test_a_charge_that_is_just_over_may_still_be_paid() -> None:
     assert isinstance(mapping.charge(answer(CHARGE), txid=KEY, asked=BRL_100, now=just_over), ActionRequired)
     ended = mapping.charge(answer(CHARGE), txid=KEY, asked=BRL_100, now=over)
     assert isinstance(ended, Declined)
-    assert (ended.code, ended.retry_class) == ("expired", RetryClass.AUTH_REQUIRED)
+    assert (ended.code, ended.retry_class, ended.lapsed) == ("expired", RetryClass.AUTH_REQUIRED, True)
 
 
 @pytest.mark.parametrize(

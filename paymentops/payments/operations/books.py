@@ -72,6 +72,16 @@ def late_capture(payment: Payment, amount: Money, *, occurred_at: datetime, now:
     )
 
 
+def surplus_found(payment: Payment, amount: Money, *, occurred_at: datetime, now: datetime) -> None:
+    """Money that the payer sent beyond what was asked for; called after the payment's version has grown."""
+    source = Source("payment", payment.id, "surplus", payment.version)
+    _post(
+        postings.surplus_found(source=source, parties=_parties(payment), amount=amount),
+        occurred_at=occurred_at,
+        now=now,
+    )
+
+
 def refund_requested(payment: Payment, refund: Refund, *, now: datetime) -> None:
     """Set the refund's amount aside."""
     _post(

@@ -5,16 +5,17 @@ it arrives and whoever brings it; "not sent", "unknown" and "pending" count only
 What does not count is kept as a call with ``applied`` false.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
 from paymentops.core import ids, tracing
+from paymentops.core.money import Money
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment, ProviderCall
-from paymentops.payments.operations import concluding, expiring, late_evidence, moving, withdrawing
+from paymentops.payments.operations import concluding, excess, expiring, late_evidence, moving, withdrawing
 from paymentops.payments.retry import NotFoundVerdict
 from paymentops.payments.states import AttemptState
 from paymentops.providers import registry
@@ -72,10 +73,29 @@ def record(*, answer: Answer, now: datetime) -> Recorded:
         attempt = Attempt.lock(answer.attempt_id)
         if _seen_before(answer):
             return Recorded(applied=False)
-        outcome = _believable(attempt, answer.outcome)
+        if _paid_again(payment, attempt, answer, now):
+            return Recorded(applied=True)
+        outcome, beyond = _believable(payment, attempt, answer.outcome)
         recorded = _apply(payment, attempt, answer, outcome, now)
         _keep(answer, attempt, outcome, recorded.applied, now)
+        if beyond is not None and recorded.applied:
+            excess.record(payment, beyond, reference=_reference(outcome), occurred_at=outcome.at, now=now)
         return recorded
+
+
+def _paid_again(payment: Payment, attempt: Attempt, answer: Answer, now: datetime) -> bool:
+    """Record money that came for a payment that was paid already; tell whether that is what the answer says."""
+    outcome = answer.outcome
+    amount = excess.paid_again(payment, attempt, outcome) if isinstance(outcome, Approved) else None
+    if amount is None:
+        return False
+    excess.record(payment, amount, reference=_reference(outcome), occurred_at=outcome.at, now=now)
+    _keep(answer, attempt, outcome, True, now, kept_as=excess.OUTCOME)
+    return True
+
+
+def _reference(outcome: Outcome | InquiryOutcome) -> str:
+    return str(getattr(outcome, "provider_reference", ""))
 
 
 def _seen_before(answer: Answer) -> bool:
@@ -85,13 +105,23 @@ def _seen_before(answer: Answer) -> bool:
     return calls.exists()
 
 
-def _believable(attempt: Attempt, outcome: Outcome | InquiryOutcome) -> Outcome | InquiryOutcome:
+def _believable(
+    payment: Payment, attempt: Attempt, outcome: Outcome | InquiryOutcome
+) -> tuple[Outcome | InquiryOutcome, Money | None]:
     """Treat an approval of another currency, or of more than was asked for, as an answer nobody can act on.
 
-    Less than was asked for is a partial approval, but no refund was asked for in parts.
+    Less than was asked for is a partial approval, but no refund was asked for in parts. A void releases all there is,
+    whatever amount it is told with. What a payer sent beyond is taken off and returned beside the approval.
     """
-    if not isinstance(outcome, Approved):
-        return outcome
+    if not isinstance(outcome, Approved) or attempt.operation == Operation.VOID:
+        return outcome, None
+    beyond = excess.beyond(payment, attempt, outcome)
+    if beyond is not None:
+        return replace(outcome, amount=attempt.money, captured=attempt.money), beyond
+    return _of_plausible_amount(attempt, outcome), None
+
+
+def _of_plausible_amount(attempt: Attempt, outcome: Approved) -> Approved | Unknown:
     amounts = [outcome.amount] if outcome.captured is None else [outcome.amount, outcome.captured]
     least = attempt.amount if attempt.operation == Operation.REFUND else 1
     if all(amount.currency == attempt.currency and least <= amount.minor <= attempt.amount for amount in amounts):
@@ -261,6 +291,8 @@ def _keep(
     outcome: Outcome | InquiryOutcome,
     applied: bool,
     now: datetime,
+    *,
+    kept_as: str = "",
 ) -> None:
     ProviderCall.objects.create(
         id=ids.new(now),
@@ -270,10 +302,10 @@ def _keep(
         fence=answer.fence if answer.fence is not None else attempt.fence,
         started_at=answer.started_at,
         answered_at=max(now, answer.started_at),
-        outcome=type(outcome).__name__,
+        outcome=kept_as or type(outcome).__name__,
         code=_code(outcome)[:80],
         message=_message(outcome)[:300],
-        provider_reference=getattr(outcome, "provider_reference", "")[:120],
+        provider_reference=_reference(outcome)[:120],
         amount=outcome.amount.minor if isinstance(outcome, Approved) else None,
         captured=outcome.captured.minor if isinstance(outcome, Approved) and outcome.captured is not None else None,
         applied=applied,

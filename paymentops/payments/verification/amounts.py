@@ -104,6 +104,8 @@ LEFT JOIN (
         UNION ALL SELECT 'refund', id, payment_id FROM payments_refund
     ) source
     JOIN ledger_entry entry ON entry.source_type = source.type AND entry.source_id = source.id
+         -- What a payer sent beyond is owed back and counts in none of the payment's amounts.
+         AND entry.source_kind <> 'surplus'
     JOIN ledger_line line ON line.entry_id = entry.id
     JOIN ledger_account account ON account.id = line.account_id AND account.code LIKE '1110:%'
     GROUP BY source.payment_id
@@ -121,6 +123,16 @@ WHERE entry.source_type IN ('payment', 'capture', 'refund')
   AND NOT EXISTS (SELECT FROM payments_refund WHERE id = entry.source_id AND entry.source_type = 'refund')
 """
 
+_EXCESS_IS_TOLD: Final = """
+SELECT CASE WHEN entry.id IS NULL THEN format('evt_%s: tells of an excess that is not posted',
+                                              replace(told.id::text, '-', ''))
+            ELSE format('ent_%s: is an excess that no event tells of', replace(entry.id::text, '-', '')) END
+FROM (SELECT * FROM ledger_entry WHERE source_type = 'payment' AND source_kind = 'surplus') entry
+FULL JOIN (SELECT * FROM events_outboxevent WHERE type = 'payment.excess_recorded') told
+       ON told.aggregate_id = entry.source_id AND told.sequence = entry.source_sequence
+WHERE entry.id IS NULL OR told.id IS NULL
+"""
+
 STATEMENTS: Final = MappingProxyType(
     {
         "payments.amounts_as_proved": _AS_PROVED,
@@ -131,5 +143,6 @@ STATEMENTS: Final = MappingProxyType(
         "payments.refunds_add_up": _REFUNDS_ADD_UP,
         "payments.amounts_as_in_ledger": _AS_IN_THE_LEDGER,
         "payments.no_entry_without_cause": _NO_ENTRY_WITHOUT_CAUSE,
+        "payments.excess_is_told": _EXCESS_IS_TOLD,
     }
 )
