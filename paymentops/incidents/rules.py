@@ -52,12 +52,15 @@ LATE_EVIDENCE: Final = Rule("payment.late_evidence", "Late evidence changed a fi
 EXCESS_EVIDENCE: Final = Rule(
     "payment.evidence_without_room", "A provider proves more than a payment has room for", Severity.SEV1, ENGINEERING
 )
+EXCESS_PAID: Final = Rule("payment.excess_paid", "A payer sent more than was asked for", Severity.SEV2, FINANCE)
 DEAD_LETTER: Final = Rule("events.dead_letter", "Something could not be handled", Severity.SEV2, ENGINEERING)
 BALANCE_DRIFTED: Final = Rule(
     "ledger.balance_drifted", "A stored balance differs from its lines", Severity.SEV1, FINANCE
 )
 
-_KNOWN: Final = {rule.name: rule for rule in (LATE_EVIDENCE, EXCESS_EVIDENCE, DEAD_LETTER, BALANCE_DRIFTED)}
+_KNOWN: Final = {
+    rule.name: rule for rule in (LATE_EVIDENCE, EXCESS_EVIDENCE, EXCESS_PAID, DEAD_LETTER, BALANCE_DRIFTED)
+}
 
 
 def named(name: str) -> Rule:

@@ -40,6 +40,25 @@ def _late_evidence(event: Event) -> Report:
     )
 
 
+def _excess(event: Event) -> Report:
+    """A payer sent too much; it is booked as owed back to them, and somebody must pay it back."""
+    payment = Payment.objects.get(pk=ids.parse(ids.Prefix.PAYMENT, event.data["id"]))
+    amount = Money(int(event.data["excess"]), payment.currency)
+    return _report(
+        rules.EXCESS_PAID,
+        event,
+        dimensions=Dimensions(
+            provider=payment.provider,
+            method=payment.method,
+            operation="AUTHORIZE",
+            failure_class="EXCESS",
+            currency=payment.currency,
+        ),
+        text=f"{amount} too much for {event.data['id']} as {event.data['provider_reference']}; owed back to the payer.",
+        affected=Affected(payment, amount, reason=rules.EXCESS_PAID.title),
+    )
+
+
 def _dead_letter(event: Event) -> Report:
     kind, _, name = event.data["source"].partition(":")
     is_provider = kind == "webhook"
@@ -74,6 +93,7 @@ def _report(rule: Rule, event: Event, *, dimensions: Dimensions, text: str, affe
 
 _REPORTS: Final[Mapping[str, Callable[[Event], Report]]] = {
     "payment.late_evidence": _late_evidence,
+    "payment.excess_recorded": _excess,
     "events.dead_letter_made": _dead_letter,
     "ledger.balance_drifted": _balance_drifted,
 }

@@ -9,7 +9,7 @@ from paymentops.events import operations as events
 from paymentops.events.models import DeadLetter, OutboxEvent
 from paymentops.incidents.models import Incident, IncidentPayment, Signal
 from paymentops.payments.models import Attempt, Payment
-from paymentops.payments.operations import moving
+from paymentops.payments.operations import excess, moving
 from tests.incidents.conftest import NOW, folds
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +33,20 @@ def test_late_evidence_opens_an_incident_with_its_payment(payment, applied, rule
     assert payment.version == Payment.objects.get().version
     relay()
     assert Signal.objects.count() == 1
+    assert folds()
+
+
+def test_money_sent_beyond_what_was_asked_for_opens_an_incident_for_finance(payment) -> None:
+    excess.record(payment, payment.money(300), reference="E1", occurred_at=NOW, now=NOW)
+    relay()
+    incident = Incident.objects.get()
+    assert (incident.rule, incident.failure_class, incident.ownership.team.name) == (
+        "payment.excess_paid",
+        "EXCESS",
+        "Finance",
+    )
+    link = IncidentPayment.objects.get()
+    assert (link.payment, link.amount) == (payment, 300)
     assert folds()
 
 
