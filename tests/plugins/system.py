@@ -159,7 +159,7 @@ class System:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=240,
         )
 
 
