@@ -281,6 +281,8 @@ PAYMENT_TIME_TO_SEND_HOURS = env.int("PAYMENTOPS_TIME_TO_SEND_HOURS", 24)
 # Longer than any provider call may take: after it, another worker takes an attempt over.
 LEASE_SECONDS = env.float("PAYMENTOPS_LEASE_SECONDS", 60)
 DEFAULT_PROVIDER = env.str("PAYMENTOPS_DEFAULT_PROVIDER", "sandbox")
+# Which providers get which payments, in which order and share; read and checked when a process starts.
+ROUTES_FILE = env.str("PAYMENTOPS_ROUTES_FILE", "")
 
 # --- Incidents ------------------------------------------------------------------------------------------------
 

@@ -148,7 +148,9 @@ class PaymentAdmin(LookUpAdmin):
         attempts = Attempt.objects.filter(payment=OuterRef("pk")).order_by().values("payment")
         counted = attempts.annotate(number=Count("pk")).values("number")
         payments: QuerySet[Payment] = super().get_queryset(request)
-        return payments.annotate(attempt_count=Coalesce(Subquery(counted), 0)).defer("metadata", "rollout_decision")
+        return payments.annotate(attempt_count=Coalesce(Subquery(counted), 0)).defer(
+            "metadata", "rollout_decision", "route"
+        )
 
     def get_search_results(
         self,

@@ -25,7 +25,8 @@ WITH given AS (
         key_id uuid, payment_id uuid, attempt_id uuid, transition_id uuid, event_id uuid,
         key text, fingerprint text, request_digest text, field_digests jsonb,
         amount bigint, currency text, method text, payment_token text, reference text, customer_reference text,
-        capture_mode text, metadata jsonb, provider text, provider_key text, rollout_decision jsonb, event_data jsonb)
+        capture_mode text, metadata jsonb, provider text, provider_key text, rollout_decision jsonb, route jsonb,
+        event_data jsonb)
 ), claimed AS (
     INSERT INTO idempotency_idempotencykey (
         id, client_id, operation, key, fingerprint, request_digest, fingerprint_version, field_digests,
@@ -40,11 +41,11 @@ WITH given AS (
     INSERT INTO payments_payment (
         id, client_id, key_id, version, state, resume_state, currency, requested, authorized, captured, voided,
         reversed, refunded, refund_reserved, disputed, method, payment_token, reference, customer_reference,
-        capture_mode, metadata, provider, policy_version, rollout_decision, failure_class, failure_code,
-        failure_message, created_at, updated_at, expires_at)
+        capture_mode, metadata, provider, policy_version, rollout_decision, route, failure_class,
+        failure_code, failure_message, created_at, updated_at, expires_at)
     SELECT payment_id, %(client)s, key_id, 1, 'CREATED', '', currency, amount, 0, 0, 0,
         0, 0, 0, 0, method, payment_token, reference, customer_reference,
-        capture_mode, metadata, provider, %(policy_version)s, rollout_decision, '', '',
+        capture_mode, metadata, provider, %(policy_version)s, rollout_decision, route, '', '',
         '', %(now)s, %(now)s, %(expires_at)s
     FROM given WHERE key_id IN (SELECT id FROM claimed)
 ), prepared AS (

@@ -43,6 +43,11 @@ def get(name: str) -> Provider:
     return provider
 
 
+def known() -> list[str]:
+    """Return the names of all adapters there are, with credentials here or without, sorted."""
+    return sorted(_ADAPTERS)
+
+
 def names() -> list[str]:
     """Return the names of all providers that can be used here, sorted."""
     return sorted(name for name, configured in _ADAPTERS.items() if configured() is not None)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django_fsm import FSMField, transition
 
 from paymentops.access.models import ApiClient
@@ -36,7 +36,8 @@ class Payment(Versioned):
     """One payment. The amount columns are facts in minor units; the state agrees with them.
 
     ``captured + voided <= authorized`` holds for what we asked for; ``refund_reserved`` is the sum of refunds on their
-    way. ``provider``, ``policy_version`` and ``rollout_decision`` are chosen at acceptance and never change.
+    way. ``provider``, ``policy_version`` and ``rollout_decision`` are chosen at acceptance and never change;
+    ``route`` keeps the version of the route table and the reason of that choice.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -62,6 +63,7 @@ class Payment(Versioned):
     provider = models.CharField(max_length=40)
     policy_version = models.CharField(max_length=40)
     rollout_decision = models.JSONField()
+    route = models.JSONField(db_default=Value({}, output_field=models.JSONField()))
     failure_class = models.CharField(max_length=20, choices=FailureClass.choices, blank=True)
     failure_code = models.CharField(max_length=80, blank=True)
     failure_message = models.CharField(max_length=300, blank=True)

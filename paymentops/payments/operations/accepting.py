@@ -1,6 +1,6 @@
 """Accepting payments exactly once: claim the key and write all that a payment is, in one statement and one commit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,13 +15,13 @@ from paymentops.idempotency import keys
 from paymentops.idempotency import operations as idempotency
 from paymentops.idempotency.fingerprint import Fingerprint
 from paymentops.idempotency.models import UseOutcome
-from paymentops.payments import event_data, intake_sql, retry, routing
+from paymentops.payments import event_data, intake_sql, retry, routes, routing
 from paymentops.payments.bodies import AcceptedPayment
 from paymentops.payments.commands import CreatePayment
 from paymentops.payments.intake_sql import Intake, Owner
+from paymentops.payments.routing import Options, Wish
 from paymentops.payments.states import CaptureMode
 from paymentops.providers import contract, registry
-from paymentops.providers.contract import Capabilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,7 @@ class _Offer:
     payment: AcceptedPayment
     key_id: UUID
     provider_key_length: int
+    route: dict[str, str]
 
 
 type Result = Accepted | ApplicationError
@@ -109,8 +110,8 @@ def create_payments(*, requester: Requester, items: Sequence[Keyed], now: dateti
     Raises:
         KeyInFlight: another request holds one of the keys; nothing was accepted and all may be sent again.
     """
-    providers = registry.capabilities()
-    offers = [_offer(item, providers, now) for item in items]
+    options = Options(table=routes.current(), providers=registry.capabilities())
+    offers = [_offer(item, options, now) for item in items]
     firsts = _first_per_key(offers)
     with idempotency.refusing_twins():
         won = intake_sql.accept(intake=_intake(requester, now), rows=[_row(offer) for offer in firsts.values()])
@@ -127,23 +128,20 @@ def create_payments(*, requester: Requester, items: Sequence[Keyed], now: dateti
     return results
 
 
-def _offer(item: Keyed, providers: Mapping[str, Capabilities], now: datetime) -> _Offer | ApplicationError:
+def _offer(item: Keyed, options: Options, now: datetime) -> _Offer | ApplicationError:
     command = item.command
+    payment_id = ids.new(now)
     try:
         route = routing.choose(
             wanted=command.provider,
-            wish=routing.Wish(
-                method=command.method,
-                currency=command.amount.currency,
-                hold=command.capture == CaptureMode.MANUAL,
-            ),
-            preferred=settings.DEFAULT_PROVIDER,
-            providers=providers,
+            wish=Wish(method=command.method, amount=command.amount, hold=command.capture == CaptureMode.MANUAL),
+            payment_id=payment_id,
+            options=options,
         )
     except routing.NoRoute as error:
         return error
     payment = AcceptedPayment(
-        id=ids.new(now),
+        id=payment_id,
         requested=command.amount.minor,
         currency=command.amount.currency,
         method=command.method.value,
@@ -154,8 +152,14 @@ def _offer(item: Keyed, providers: Mapping[str, Capabilities], now: datetime) ->
         metadata=command.metadata,
         created_at=now,
     )
-    key_length = providers[route.provider].key_length
-    return _Offer(item, fingerprints.of(command.business_fields()), payment, ids.new(now), key_length)
+    return _Offer(
+        keyed=item,
+        fingerprint=fingerprints.of(command.business_fields()),
+        payment=payment,
+        key_id=ids.new(now),
+        provider_key_length=options.providers[route.provider].key_length,
+        route={"table": options.table.version, "reason": route.reason},
+    )
 
 
 def _first_per_key(offers: Sequence[_Offer | ApplicationError]) -> dict[str, _Offer]:
@@ -210,6 +214,7 @@ def _row(offer: _Offer) -> dict[str, Any]:
         "provider": payment.provider,
         "provider_key": contract.provider_key(attempt_id, limit=offer.provider_key_length),
         "rollout_decision": {},
+        "route": offer.route,
         "event_data": event_data.created(
             public_id=ids.public(ids.Prefix.PAYMENT, payment.id),
             amount=payment.requested,

@@ -105,8 +105,9 @@ def _requests(record: Record) -> Iterator[Moment]:
             "method": payment.method,
             "capture": payment.capture_mode,
             "reference": payment.reference,
+            **({"route": f"{payment.provider}, {payment.route['reason']}"} if payment.route else {}),
         },
-        raw={"metadata": payment.metadata, "rollout_decision": payment.rollout_decision},
+        raw={"metadata": payment.metadata, "rollout_decision": payment.rollout_decision, "route": payment.route},
     )
     for capture in record.captures:
         yield _request(record, capture, "Capture requested", {"amount": Money(capture.amount, capture.currency)})
