@@ -192,6 +192,7 @@ CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_ROUTES = [
     [
         ("payments.sweep", {"queue": "maintenance"}),
+        ("payments.prune*", {"queue": "maintenance"}),
         ("payments.inquire*", {"queue": "inquiry"}),
         ("payments.*", {"queue": "dispatch"}),
         ("events.*", {"queue": "events"}),
@@ -225,6 +226,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": SEAL_INTERVAL_SECONDS,
         "options": {"expires": 5 * SEAL_INTERVAL_SECONDS},
     },
+    "payments.prune_webhooks": {"task": "payments.prune_webhooks", "schedule": 600.0, "options": {"expires": 3000.0}},
     "incidents.watch": {"task": "incidents.watch", "schedule": 30.0, "options": {"expires": 150.0}},
     "reconciliation.ingest": {"task": "reconciliation.ingest", "schedule": 5.0, "options": {"expires": 25.0}},
     "reconciliation.watch_inbox": {
@@ -280,6 +282,9 @@ PIX_AUTHORITIES_FILE = env.str("PIX_AUTHORITIES_FILE", "")
 PAYMENT_TIME_TO_SEND_HOURS = env.int("PAYMENTOPS_TIME_TO_SEND_HOURS", 24)
 # Longer than any provider call may take: after it, another worker takes an attempt over.
 LEASE_SECONDS = env.float("PAYMENTOPS_LEASE_SECONDS", 60)
+# The largest notification of a provider that is taken, and for how long its raw bytes are kept.
+WEBHOOK_MAX_BYTES = env.int("PAYMENTOPS_WEBHOOK_MAX_BYTES", 1024 * 1024)
+WEBHOOK_RETENTION_DAYS = env.int("PAYMENTOPS_WEBHOOK_RETENTION_DAYS", 400)
 DEFAULT_PROVIDER = env.str("PAYMENTOPS_DEFAULT_PROVIDER", "sandbox")
 # Which providers get which payments, in which order and share; read and checked when a process starts.
 ROUTES_FILE = env.str("PAYMENTOPS_ROUTES_FILE", "")

@@ -30,6 +30,9 @@ class Prefix(StrEnum):
     INCIDENT = "inc"
     STATEMENT_FILE = "stf"
     INGEST_RUN = "ing"
+    WEBHOOK = "whk"
+    DEAD_LETTER = "dlt"
+    DUPLICATES = "dup"
 
 
 class UnreadableId(ApplicationError):

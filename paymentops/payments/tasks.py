@@ -1,16 +1,20 @@
 """The workers' door. Every task may run twice, and none carries more than "look now"."""
 
+from datetime import timedelta
 from typing import Final
 
 from celery import shared_task
+from django.conf import settings
 
 from paymentops.core import clock
 from paymentops.payments import doorbell
-from paymentops.payments.operations import expiring, working
+from paymentops.payments.operations import expiring, notifying, working
 
 # A task ends long before its time limit and rings again when there is more to do.
 _ATTEMPTS_PER_TASK: Final = 20
 _HOLDS_PER_SWEEP: Final = 200
+_WEBHOOKS_PER_SWEEP: Final = 50
+_PRUNED_AT_ONCE: Final = 2000
 
 
 @shared_task(name=doorbell.TASK, acks_late=True, max_retries=0, soft_time_limit=110, time_limit=120)
@@ -21,9 +25,17 @@ def dispatch_due() -> int:
 
 @shared_task(name="payments.sweep", acks_late=True, max_retries=0, soft_time_limit=110, time_limit=120)
 def sweep() -> int:
-    """Find what no bell told of: lost messages, leases of dead workers, lapsed holds."""
+    """Find what no bell told of: lost messages, leases of dead workers, lapsed holds, news not yet applied."""
     expiring.expire_holds(limit=_HOLDS_PER_SWEEP, now=clock.now())
+    notifying.work_off(limit=_WEBHOOKS_PER_SWEEP, clock=clock.now)
     return _work_off()
+
+
+@shared_task(name="payments.prune_webhooks", acks_late=True, max_retries=0, soft_time_limit=110, time_limit=120)
+def prune_webhooks() -> int:
+    """Delete the raw bytes of notifications that are older than their retention."""
+    keep_for = timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
+    return notifying.prune(before=clock.now() - keep_for, limit=_PRUNED_AT_ONCE)
 
 
 def _work_off() -> int:

@@ -310,12 +310,25 @@ class Provider(Protocol):
     def inquire(self, question: Question) -> InquiryOutcome:
         """Tell what became of an earlier instruction, without any effect of its own."""
 
-    def parse_webhook(self, webhook: InboundWebhook, *, now: datetime) -> Sequence[ProviderEvent]:
-        """Verify and read what one request tells: one event at most providers, several or none at some.
+    def require_authentic(self, webhook: InboundWebhook, *, now: datetime) -> None:
+        """Make sure that the provider sent this, and lately; it is kept only afterwards.
+
+        The raw bytes are checked, in constant time and under every accepted secret. Nothing is read out of them, except
+        where the provider signs values inside the document.
 
         Raises:
             WebhookUnauthentic: the signature does not match.
-            WebhookRefused: it is stale or cannot be read.
+            WebhookRefused: it is stale.
+        """
+
+    def read_webhook(self, body: bytes, *, now: datetime) -> Sequence[ProviderEvent]:
+        """Read what an authentic request tells: one event at most providers, several or none at some.
+
+        It is called again with the same bytes while they cannot be applied, and then tells the same. ``now`` is when
+        they arrived.
+
+        Raises:
+            WebhookRefused: it cannot be read.
         """
 
 

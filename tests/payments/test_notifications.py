@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from paymentops.core import ids
-from paymentops.payments.models import Attempt, InboundNotification, Payment
+from paymentops.payments.models import Attempt, InboundNotification, Payment, WebhookDelivery
 from paymentops.providers.sandbox.notices import signature
 from tests.payments.hands import Hands, fresh
 
@@ -73,7 +73,14 @@ def test_a_notification_before_the_answer_captures_the_payment(sent: Payment) ->
 def test_a_doubled_notification_is_counted_and_changes_nothing(sent: Payment) -> None:
     for _ in range(3):
         assert deliver(document(sent)).status_code == 200
-    assert InboundNotification.objects.get().deliveries == 3
+    assert WebhookDelivery.objects.get().deliveries == 3
+    assert fresh(sent).version == 3
+
+
+def test_the_same_event_in_other_bytes_is_counted_and_changes_nothing(sent: Payment) -> None:
+    assert deliver(document(sent)).json() == {"states": ["APPLIED"]}
+    assert deliver(document(sent) + b" ").json() == {"states": ["APPLIED"]}
+    assert InboundNotification.objects.get().deliveries == 2
     assert fresh(sent).version == 3
 
 
@@ -112,22 +119,45 @@ def test_what_is_forged_stale_or_for_nobody_changes_nothing(sent: Payment, how, 
     assert response.status_code == status, response.content
     assert response.headers["Content-Type"].startswith("application/problem+json")
     assert fresh(sent).state == "PROCESSING"
-    assert not InboundNotification.objects.exists()
+    assert not WebhookDelivery.objects.exists()
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"null", b"{}", b"[1]", b"\xff", b'{"id": 1}', b'{"id": "evt\\u0000"}', b"[" * 90_000]
 )
-def test_what_cannot_be_read_is_refused_although_it_is_signed(body) -> None:
-    assert deliver(body).status_code == 400
+def test_what_is_signed_and_cannot_be_read_is_kept_for_another_try(body) -> None:
+    assert deliver(body).status_code == 200
+    kept = WebhookDelivery.objects.get()
+    assert (kept.state, bytes(kept.body)) == ("FAILING", body)
+    assert kept.last_error.startswith("WebhookRefused: ")
     assert not InboundNotification.objects.exists()
+
+
+def test_more_bytes_than_a_notification_has_are_not_even_read(settings: Any) -> None:
+    settings.WEBHOOK_MAX_BYTES = 10
+    assert deliver(b"x" * 11).status_code == 413
+    assert not WebhookDelivery.objects.exists()
+
+
+def test_a_refused_notification_leaves_a_line_that_can_be_counted(sent: Payment, caplog) -> None:
+    deliver(document(sent), secret="forged")
+    assert "refused: webhook.signature_invalid" in caplog.text
+
+
+def test_the_bytes_are_kept_as_they_came_and_headers_without_what_could_open_something(sent: Payment) -> None:
+    body = document(sent)
+    deliver(body, Authorization="Basic abc", Cookie="c=1", **{"User-Agent": "sandbox/1"})
+    kept = WebhookDelivery.objects.get()
+    assert (bytes(kept.body), kept.state) == (body, "TAKEN_IN")
+    assert kept.headers["user-agent"] == "sandbox/1"
+    assert {kept.headers[name] for name in ("authorization", "cookie", "sandbox-signature")} == {"•••"}
 
 
 def test_news_of_something_we_do_not_know_is_kept(sent: Payment) -> None:
     stranger = ids.new(sent.created_at).hex
     body = document(sent, key=f"po-{stranger}", reference=f"pay_{stranger}", charge="ch_9")
     assert deliver(body).json() == {"states": ["UNMATCHED"]}
-    assert bytes(InboundNotification.objects.get().body) == body
+    assert bytes(InboundNotification.objects.get().delivery.body) == body
     assert fresh(sent).state == "PROCESSING"
 
 

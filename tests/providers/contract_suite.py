@@ -14,6 +14,7 @@ from paymentops.core.money import Money
 from paymentops.providers.contract import (
     Approved,
     Declined,
+    InboundWebhook,
     InquiryOutcome,
     Instruction,
     Method,
@@ -23,6 +24,7 @@ from paymentops.providers.contract import (
     Outcome,
     Pending,
     Provider,
+    ProviderEvent,
     Question,
     RetryClass,
     Unknown,
@@ -43,6 +45,12 @@ def instruct(operation: Operation = Operation.AUTHORIZE, *, key_limit: int = 64,
         "deadline": datetime.now(UTC) + timedelta(seconds=20),
     }
     return Instruction(**(given | changes))
+
+
+def told(provider: Provider, webhook: InboundWebhook, *, now: datetime) -> list[ProviderEvent]:
+    """Return what a notification tells once it is known to be authentic, as the door does it."""
+    provider.require_authentic(webhook, now=now)
+    return list(provider.read_webhook(webhook.body, now=now))
 
 
 def ask_about(instruction: Instruction, **changes: Any) -> Question:

@@ -25,7 +25,7 @@ from paymentops.providers.contract import (
     Unknown,
 )
 from tests.plugins.processes import free_port
-from tests.providers.contract_suite import ProviderContract, instruct
+from tests.providers.contract_suite import ProviderContract, instruct, told
 from tests.providers.fakes import adyen as fake
 from tests.providers.fakes.adyen import AdyenServer
 from tests.providers.fakes.server import Fault
@@ -65,9 +65,9 @@ def unreachable() -> Iterator[AdyenProvider]:
     provider.close()
 
 
-def told(provider: Provider, server: AdyenServer) -> ProviderEvent:
+def told_next(provider: Provider, server: AdyenServer) -> ProviderEvent:
     """Deliver the oldest notification that is due."""
-    [event] = provider.parse_webhook(server.take_notice(), now=datetime.now(UTC))
+    [event] = told(provider, server.take_notice(), now=datetime.now(UTC))
     return event
 
 
@@ -83,7 +83,7 @@ class TestAdyenMeetsTheContract(ProviderContract):
         """Take what the notification about a modification says; an authorisation is known from its answer."""
         if instruction.operation is Operation.AUTHORIZE or not isinstance(outcome, Pending):
             return outcome
-        while event := told(provider, self.server):
+        while event := told_next(provider, self.server):
             if event.provider_key == instruction.provider_key:
                 assert event.operation is instruction.operation
                 assert event.provider_reference == outcome.provider_reference
@@ -98,7 +98,7 @@ def test_the_notification_of_an_authorisation_says_the_same_as_its_answer(
 ) -> None:
     instruction = instruct(payment_token="stored-visa", capture_now=is_sale)
     made = provider.authorize(instruction)
-    event = told(provider, server)
+    event = told_next(provider, server)
     assert isinstance(made, Approved)
     assert isinstance(event.outcome, Approved)
     assert (event.operation, event.reference, event.provider_key) == (
@@ -156,7 +156,7 @@ def test_a_refund_whose_answer_was_lost_is_told_by_its_notification_and_paid_onc
     refund = instruct(Operation.REFUND, provider_reference=made.provider_reference, amount=Money(2_500, "EUR"))
     server.faults = [fault]
     assert isinstance(provider.refund(refund), Unknown)
-    event = told(provider, server)
+    event = told_next(provider, server)
     assert event.provider_key == refund.provider_key
     assert isinstance(event.outcome, Approved)
     assert isinstance(provider.refund(refund), Pending)
@@ -197,7 +197,7 @@ def test_an_error_on_the_way_is_unknown_until_the_notification_says_no(
     provider: AdyenProvider, server: AdyenServer
 ) -> None:
     assert isinstance(provider.authorize(instruct(payment_token=fake.BROKEN)), Unknown)
-    outcome = told(provider, server).outcome
+    outcome = told_next(provider, server).outcome
     assert isinstance(outcome, Declined)
     assert (outcome.code, outcome.retry_class) == ("4", RetryClass.SOFT_DECLINE)
 

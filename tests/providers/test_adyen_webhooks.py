@@ -58,7 +58,8 @@ def read(*items: dict[str, Any], key: str = fake.HMAC_KEY) -> list[ProviderEvent
 
 
 def read_webhook(webhook: InboundWebhook) -> list[ProviderEvent]:
-    return notifications.read(webhook.body, keys=KEYS, merchant_account=fake.MERCHANT, now=NOW)
+    notifications.require_authentic(webhook.body, keys=KEYS)
+    return notifications.read(webhook.body, merchant_account=fake.MERCHANT, now=NOW)
 
 
 def test_a_signature_is_made_as_adyens_own_libraries_make_it() -> None:
@@ -111,7 +112,7 @@ def test_a_changed_item_is_not_authentic(changes: dict[str, Any]) -> None:
 
 def test_without_a_key_everything_is_refused_and_a_key_must_be_hexadecimal() -> None:
     with pytest.raises(WebhookUnauthentic):
-        notifications.read(fake.notification([ITEM]).body, keys=(), merchant_account=fake.MERCHANT, now=NOW)
+        notifications.require_authentic(fake.notification([ITEM]).body, keys=())
     with pytest.raises(ValueError, match="ADYEN_HMAC_KEYS"):
         notifications.binary_keys(("not hexadecimal",))
 

@@ -27,7 +27,7 @@ from paymentops.providers.contract import (
 )
 from paymentops.providers.transport import Transport
 from tests.plugins.processes import free_port
-from tests.providers.contract_suite import ProviderContract, ask_about, instruct
+from tests.providers.contract_suite import ProviderContract, ask_about, instruct, told
 from tests.providers.fakes import pix as fake
 from tests.providers.fakes.pix import PixServer
 from tests.providers.fakes.server import Fault
@@ -107,7 +107,7 @@ class TestPixMeetsTheContract(ProviderContract):
             self.server.expire(instruction.provider_key)
             return provider.inquire(ask_about(instruction))
         notice = fake.notification(self.server.pay(instruction.provider_key))
-        [event] = provider.parse_webhook(notice, now=datetime.now(UTC))
+        [event] = told(provider, notice, now=datetime.now(UTC))
         assert event.provider_key == instruction.provider_key
         assert isinstance(event.outcome, Approved)
         return event.outcome
@@ -180,7 +180,7 @@ def test_a_refund_on_its_way_ends_later(
     assert isinstance(provider.inquire(ask_about(refund)), Pending)
     server.settle_refunds()
     assert isinstance(provider.inquire(ask_about(refund)), kind)
-    *_, event = provider.parse_webhook(fake.notification(*server.received()), now=datetime.now(UTC))
+    *_, event = told(provider, fake.notification(*server.received()), now=datetime.now(UTC))
     assert event.provider_key == refund.provider_key
     assert isinstance(event.outcome, kind)
 

@@ -18,7 +18,7 @@ from paymentops.providers.contract import (
 from paymentops.providers.sandbox.notices import signature
 from tests.plugins.receiver import Receiver, receiving
 from tests.plugins.sandbox import SandboxServer, sandbox_provider
-from tests.providers.contract_suite import EUR_100, instruct
+from tests.providers.contract_suite import EUR_100, instruct, told
 
 NOW = datetime(2026, 5, 6, 12, tzinfo=UTC)
 SECRET = "new secret"
@@ -53,7 +53,7 @@ def test_a_notification_is_signed_and_tells_what_happened(server: SandboxServer,
     instruction = instruct(payment_token="tok_approved", capture_now=True)
     provider.authorize(instruction)
     received = receiver.wait_for(lambda all_: bool(about(all_, instruction.provider_key)))
-    [event] = provider.parse_webhook(about(received, instruction.provider_key)[0], now=datetime.now(UTC))
+    [event] = told(provider, about(received, instruction.provider_key)[0], now=datetime.now(UTC))
     assert event.kind == "charge.succeeded"
     assert event.operation is Operation.AUTHORIZE
     assert event.provider_key == instruction.provider_key
@@ -77,7 +77,7 @@ def test_a_notification_that_was_not_taken_is_sent_again(server: SandboxServer, 
     receiver.answers.append(503)
     provider.authorize(instruction)
     received = receiver.wait_for(lambda all_: len(about(all_, instruction.provider_key)) == 2)
-    [event] = provider.parse_webhook(about(received, instruction.provider_key)[1], now=datetime.now(UTC))
+    [event] = told(provider, about(received, instruction.provider_key)[1], now=datetime.now(UTC))
     assert isinstance(event.outcome, Declined)
 
 
@@ -128,7 +128,7 @@ EVENT = json.dumps({"id": "evt_1", "type": "balance.changed", "created_at": NOW.
 
 @pytest.mark.parametrize("secret", ["new secret", "old secret"])
 def test_every_accepted_secret_is_accepted_while_secrets_rotate(provider: SandboxProvider, secret: str) -> None:
-    [event] = provider.parse_webhook(signed(EVENT, secret=secret), now=NOW)
+    [event] = told(provider, signed(EVENT, secret=secret), now=NOW)
     assert (event.event_id, event.operation, event.outcome) == ("evt_1", None, None)
 
 
@@ -144,13 +144,13 @@ def test_every_accepted_secret_is_accepted_while_secrets_rotate(provider: Sandbo
 )
 def test_a_forged_notification_is_not_authentic(provider: SandboxProvider, forged: InboundWebhook) -> None:
     with pytest.raises(WebhookUnauthentic):
-        provider.parse_webhook(forged, now=NOW)
+        told(provider, forged, now=NOW)
 
 
 @pytest.mark.parametrize("age", [timedelta(minutes=6), -timedelta(minutes=6)])
 def test_an_old_notification_is_refused_although_signed(provider: SandboxProvider, age: timedelta) -> None:
     with pytest.raises(WebhookRefused, match="5 minutes"):
-        provider.parse_webhook(signed(EVENT, at=NOW - age), now=NOW)
+        told(provider, signed(EVENT, at=NOW - age), now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -158,4 +158,4 @@ def test_an_old_notification_is_refused_although_signed(provider: SandboxProvide
 )
 def test_a_signed_but_unreadable_notification_is_refused(provider: SandboxProvider, body: bytes) -> None:
     with pytest.raises(WebhookRefused):
-        provider.parse_webhook(signed(body), now=NOW)
+        told(provider, signed(body), now=NOW)

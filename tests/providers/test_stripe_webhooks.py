@@ -20,6 +20,7 @@ from paymentops.providers.contract import (
     WebhookRefused,
     WebhookUnauthentic,
 )
+from tests.providers.contract_suite import told
 
 NOW = datetime(2026, 5, 6, 12, tzinfo=UTC)
 SECRETS = ("whsec_new", "whsec_old")
@@ -48,7 +49,7 @@ def signed(body: bytes, *, secret: str = SECRETS[0], at: datetime = NOW) -> Inbo
 @pytest.mark.parametrize("secret", SECRETS)
 def test_an_event_is_read_under_every_accepted_secret(provider: StripeProvider, secret: str) -> None:
     body = event("payment_intent.succeeded", status="succeeded", amount_received=10_000)
-    [read] = provider.parse_webhook(signed(body, secret=secret), now=NOW)
+    [read] = told(provider, signed(body, secret=secret), now=NOW)
     assert (read.event_id, read.reference, read.provider_key, read.provider_reference) == (
         "evt_1",
         "pay_1",
@@ -62,7 +63,7 @@ def test_an_event_is_read_under_every_accepted_secret(provider: StripeProvider, 
 
 def test_a_capture_is_found_by_the_intent_since_the_key_is_that_of_its_creation(provider: StripeProvider) -> None:
     body = event("payment_intent.succeeded", status="succeeded", amount_received=4_000, capture_method="manual")
-    [read] = provider.parse_webhook(signed(body), now=NOW)
+    [read] = told(provider, signed(body), now=NOW)
     assert (read.operation, read.provider_key, read.provider_reference) == (Operation.CAPTURE, "", "pi_1")
     assert isinstance(read.outcome, Approved)
     assert read.outcome.amount == Money(4_000, "EUR")
@@ -70,13 +71,13 @@ def test_a_capture_is_found_by_the_intent_since_the_key_is_that_of_its_creation(
 
 def test_a_failed_refund_is_a_decline(provider: StripeProvider) -> None:
     body = event("refund.failed", id="re_1", payment_intent="pi_1", status="failed", failure_reason="declined")
-    [read] = provider.parse_webhook(signed(body), now=NOW)
+    [read] = told(provider, signed(body), now=NOW)
     assert (read.operation, read.provider_reference) == (Operation.REFUND, "pi_1")
     assert isinstance(read.outcome, Declined)
 
 
 def test_an_event_of_another_kind_is_only_recorded(provider: StripeProvider) -> None:
-    [read] = provider.parse_webhook(signed(event("customer.created")), now=NOW)
+    [read] = told(provider, signed(event("customer.created")), now=NOW)
     assert (read.operation, read.outcome) == (None, None)
 
 
@@ -92,12 +93,12 @@ def test_an_event_of_another_kind_is_only_recorded(provider: StripeProvider) -> 
 )
 def test_a_forged_event_is_not_authentic(provider: StripeProvider, forged: InboundWebhook) -> None:
     with pytest.raises(WebhookUnauthentic):
-        provider.parse_webhook(forged, now=NOW)
+        told(provider, forged, now=NOW)
 
 
 def test_an_old_event_is_refused_although_signed(provider: StripeProvider) -> None:
     with pytest.raises(WebhookRefused, match="5 minutes"):
-        provider.parse_webhook(signed(event("a"), at=NOW - timedelta(minutes=6)), now=NOW)
+        told(provider, signed(event("a"), at=NOW - timedelta(minutes=6)), now=NOW)
 
 
 @given(body=st.binary(max_size=50) | st.sampled_from([b"[]", b"{}", b'{"id":"e","type":"t","data":5}']))

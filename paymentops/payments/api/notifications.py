@@ -1,5 +1,7 @@
 """The door for providers: signed notifications, checked over the raw bytes."""
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.decorators import method_decorator
 from django.views import View
@@ -13,6 +15,14 @@ from paymentops.providers import registry
 from paymentops.providers.contract import InboundWebhook
 
 
+class NotificationTooLarge(ApplicationError):
+    """A notification has more bytes than any provider sends; none of them were kept."""
+
+    code = "request.too_large"
+    status = 413
+    title = "The body is too large"
+
+
 @method_decorator(csrf_exempt, name="dispatch")
 class WebhookView(View):
     """``POST /api/v1/webhooks/{provider}``. A provider authenticates by its signature, not by an API key."""
@@ -20,14 +30,30 @@ class WebhookView(View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, provider: str) -> HttpResponse:
-        """Take a notification in: 200 also for one that was seen before, 400 or 401 for one that is not genuine."""
+        """Take a notification in: 200 once its bytes are kept, 400 or 401 for one that is stale or not genuine."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            webhook = InboundWebhook(body=request.body, headers=headers, query=request.GET.dict())
-            rows = notifying.receive(provider=provider, webhook=webhook, now=clock.now())
+            webhook = InboundWebhook(body=_body(request), headers=headers, query=request.GET.dict())
+            states = notifying.receive(provider=provider, webhook=webhook, now=clock.now())
         except ApplicationError as error:
             return respond(error)
         receipt = registry.get(provider).capabilities.webhook_receipt
         if receipt:
             return HttpResponse(receipt, content_type="text/plain")
-        return JsonResponse({"states": [row.state for row in rows]})
+        return JsonResponse({"states": states})
+
+
+def _body(request: HttpRequest) -> bytes:
+    """Return the raw bytes, looking at the declared length before reading any.
+
+    Raises:
+        NotificationTooLarge: there are more than ``WEBHOOK_MAX_BYTES``.
+    """
+    most = settings.WEBHOOK_MAX_BYTES
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    try:
+        if not declared.isdigit() or int(declared) > most or len(request.body) > most:
+            raise NotificationTooLarge(f"A notification has at most {most} bytes.")
+    except RequestDataTooBig as error:
+        raise NotificationTooLarge(f"A notification has at most {most} bytes.") from error
+    return request.body

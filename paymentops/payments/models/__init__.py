@@ -6,7 +6,7 @@ from paymentops.payments.models.payment import Payment
 from paymentops.payments.models.refund import Refund
 from paymentops.payments.models.requests import Cancellation, Capture
 from paymentops.payments.models.transitions import AttemptTransition, PaymentTransition, RefundTransition
-from paymentops.payments.models.webhooks import InboundNotification
+from paymentops.payments.models.webhooks import InboundNotification, WebhookDelivery
 
 __all__ = [
     "Attempt",
@@ -20,4 +20,5 @@ __all__ = [
     "ProviderCall",
     "Refund",
     "RefundTransition",
+    "WebhookDelivery",
 ]

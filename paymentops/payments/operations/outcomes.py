@@ -15,7 +15,7 @@ from paymentops.core import ids, tracing
 from paymentops.core.money import Money
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment, ProviderCall
-from paymentops.payments.operations import concluding, excess, expiring, late_evidence, moving, withdrawing
+from paymentops.payments.operations import concluding, excess, expiring, late_evidence, moving, unmatched, withdrawing
 from paymentops.payments.retry import NotFoundVerdict
 from paymentops.payments.states import AttemptState
 from paymentops.providers import registry
@@ -76,8 +76,11 @@ def record(*, answer: Answer, now: datetime) -> Recorded:
         if _paid_again(payment, attempt, answer, now):
             return Recorded(applied=True)
         outcome, beyond = _believable(payment, attempt, answer.outcome)
+        known_as = attempt.provider_reference
         recorded = _apply(payment, attempt, answer, outcome, now)
         _keep(answer, attempt, outcome, recorded.applied, now)
+        if attempt.provider_reference != known_as:
+            unmatched.wake(provider=attempt.provider, reference=attempt.provider_reference, now=now)
         if beyond is not None and recorded.applied:
             excess.record(payment, beyond, reference=_reference(outcome), occurred_at=outcome.at, now=now)
         return recorded

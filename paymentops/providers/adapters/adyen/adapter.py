@@ -149,16 +149,22 @@ class AdyenProvider:
         """Say that Adyen cannot be asked."""
         return Unknown(reason="cannot_inquire", at=question.at or self._now())
 
-    def parse_webhook(self, webhook: InboundWebhook, *, now: datetime) -> list[ProviderEvent]:
-        """Verify the signature of every item and read them.
+    def require_authentic(self, webhook: InboundWebhook, *, now: datetime) -> None:  # noqa: ARG002 - the contract's
+        """Verify the signature of every item; Adyen signs values of the items and no moment of sending.
 
         Raises:
             WebhookUnauthentic: an item carries no signature made with an accepted key.
+            WebhookRefused: there are no items to verify.
+        """
+        notifications.require_authentic(webhook.body, keys=self._keys)
+
+    def read_webhook(self, body: bytes, *, now: datetime) -> list[ProviderEvent]:
+        """Read every item.
+
+        Raises:
             WebhookRefused: it cannot be read.
         """
-        return notifications.read(
-            webhook.body, keys=self._keys, merchant_account=self._config.merchant_account, now=now
-        )
+        return notifications.read(body, merchant_account=self._config.merchant_account, now=now)
 
     def close(self) -> None:
         """Close the connections to Adyen."""

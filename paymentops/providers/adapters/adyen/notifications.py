@@ -53,17 +53,28 @@ _SETBACKS: Final = MappingProxyType(
 _LAPSES: Final = frozenset({"OFFER_CLOSED", "EXPIRE"})
 
 
-def read(body: bytes, *, keys: tuple[bytes, ...], merchant_account: str, now: datetime) -> list[ProviderEvent]:
-    """Verify and read all items of a request; one bad item refuses them all.
+def require_authentic(body: bytes, *, keys: tuple[bytes, ...]) -> None:
+    """Make sure that Adyen signed every item of a request; one bad item refuses them all.
 
     Raises:
         WebhookUnauthentic: an item carries no signature made with an accepted key.
+        WebhookRefused: there are no items to verify.
+    """
+    try:
+        for item in _items(mapping.read_object(body)):
+            _require_authentic(item, keys)
+    except Unreadable as unreadable:
+        raise WebhookRefused(f"The notification cannot be read: {unreadable}.") from unreadable
+
+
+def read(body: bytes, *, merchant_account: str, now: datetime) -> list[ProviderEvent]:
+    """Read all items of an authentic request.
+
+    Raises:
         WebhookRefused: it cannot be read.
     """
     try:
         items = _items(mapping.read_object(body))
-        for item in items:
-            _require_authentic(item, keys)
         return [_event(item, merchant_account=merchant_account, now=now) for item in items]
     except Unreadable as unreadable:
         raise WebhookRefused(f"The notification cannot be read: {unreadable}.") from unreadable

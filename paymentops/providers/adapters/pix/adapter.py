@@ -146,15 +146,21 @@ class PixProvider:
             return Unknown(reason="no_time_left", at=now)
         return self._look(question, now=now, ends_at=time.monotonic() + seconds)
 
-    def parse_webhook(self, webhook: InboundWebhook, *, now: datetime) -> list[ProviderEvent]:
-        """Check the secret in the URL and read every received Pix and refund.
+    def require_authentic(self, webhook: InboundWebhook, *, now: datetime) -> None:  # noqa: ARG002 - the contract's
+        """Check the secret in the URL.
 
         Raises:
             WebhookUnauthentic: the URL carries no accepted secret.
-            WebhookRefused: it cannot be read.
         """
         notifications.require_authentic(webhook, tokens=self._config.webhook_tokens)
-        return notifications.read(webhook.body, now=now)
+
+    def read_webhook(self, body: bytes, *, now: datetime) -> list[ProviderEvent]:
+        """Read every received Pix and refund.
+
+        Raises:
+            WebhookRefused: it cannot be read.
+        """
+        return notifications.read(body, now=now)
 
     def close(self) -> None:
         """Close the connections."""

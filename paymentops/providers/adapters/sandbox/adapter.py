@@ -108,12 +108,12 @@ class SandboxProvider:
             return Unknown(reason="inquiry_failed", at=now, detail={"why": str(error)})
         return mapping.inquiry_outcome_of(answer, key=question.provider_key, amount=question.amount, now=now)
 
-    def parse_webhook(self, webhook: InboundWebhook, *, now: datetime) -> list[ProviderEvent]:
-        """Verify the signature over the raw bytes and read the notification.
+    def require_authentic(self, webhook: InboundWebhook, *, now: datetime) -> None:
+        """Verify the signature over the raw bytes and the moment of sending.
 
         Raises:
             WebhookUnauthentic: no accepted secret made the signature.
-            WebhookRefused: it is more than 5 minutes old or ahead, or cannot be read.
+            WebhookRefused: it is more than 5 minutes old or ahead.
         """
         timestamp = webhook.headers.get("sandbox-timestamp", "")
         given = webhook.headers.get("sandbox-signature", "").encode()
@@ -122,7 +122,14 @@ class SandboxProvider:
             raise WebhookUnauthentic("The signature does not match the notification.")
         if not timestamp.isdigit() or abs(now - datetime.fromtimestamp(int(timestamp), UTC)) > _TOLERANCE:
             raise WebhookRefused("The notification is more than 5 minutes old; it may be a replay.")
-        return [mapping.event_of(webhook.body)]
+
+    def read_webhook(self, body: bytes, *, now: datetime) -> list[ProviderEvent]:  # noqa: ARG002 - the contract's
+        """Read the notification.
+
+        Raises:
+            WebhookRefused: it cannot be read.
+        """
+        return [mapping.event_of(body)]
 
     def close(self) -> None:
         """Close the connections to the sandbox."""

@@ -169,15 +169,22 @@ class StripeProvider:
         except stripe.StripeError as error:
             return Unknown(reason="inquiry_failed", at=now, detail={"why": type(error).__name__})
 
-    def parse_webhook(self, webhook: InboundWebhook, *, now: datetime) -> list[ProviderEvent]:
-        """Verify Stripe's signature and read the event.
+    def require_authentic(self, webhook: InboundWebhook, *, now: datetime) -> None:
+        """Verify Stripe's signature and the moment it was made at.
 
         Raises:
             WebhookUnauthentic: no accepted secret made the signature.
-            WebhookRefused: it is more than 5 minutes old or ahead, or cannot be read.
+            WebhookRefused: it is more than 5 minutes old or ahead.
         """
         events.require_authentic(webhook, secrets=self._secrets, now=now)
-        return [events.read(webhook.body, now=now)]
+
+    def read_webhook(self, body: bytes, *, now: datetime) -> list[ProviderEvent]:
+        """Read the event.
+
+        Raises:
+            WebhookRefused: it cannot be read.
+        """
+        return [events.read(body, now=now)]
 
     def close(self) -> None:
         """Close the connections to Stripe."""
