@@ -207,7 +207,6 @@ RELAY_INTERVAL_SECONDS = env.float("PAYMENTOPS_RELAY_INTERVAL_SECONDS", 1.0)
 SEAL_INTERVAL_SECONDS = env.float("PAYMENTOPS_SEAL_INTERVAL_SECONDS", 1.0)
 # Within this time every account's stored balances are compared with its lines.
 BALANCE_CHECK_HOURS = env.float("PAYMENTOPS_BALANCE_CHECK_HOURS", 24)
-# What is sent while no worker listens expires when the next one is due, so nothing piles up.
 # A message that no worker took in five intervals is dropped, so they cannot pile up; a busy worker still gets one.
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "casework.clear_away": {"task": "casework.clear_away", "schedule": 600.0, "options": {"expires": 3000.0}},
