@@ -12,6 +12,7 @@ from typing import Any
 import dj_database_url
 from environs import Env
 
+from paymentops.console import palette
 from paymentops.local import places, record
 
 env = Env()
@@ -287,6 +288,14 @@ WEBHOOK_RETENTION_DAYS = env.int("PAYMENTOPS_WEBHOOK_RETENTION_DAYS", 400)
 DEFAULT_PROVIDER = env.str("PAYMENTOPS_DEFAULT_PROVIDER", "sandbox")
 # Which providers get which payments, in which order and share; read and checked when a process starts.
 ROUTES_FILE = env.str("PAYMENTOPS_ROUTES_FILE", "")
+# After so many business days (Monday to Friday, UTC) nothing decides an unknown outcome but evidence and two people.
+SETTLEMENT_CUT_OFF_DAYS = env.int("PAYMENTOPS_SETTLEMENT_CUT_OFF_DAYS", 3)
+SETTLEMENT_CUT_OFF_DAYS_BY_PROVIDER: dict[str, int] = env.dict(
+    "PAYMENTOPS_SETTLEMENT_CUT_OFF_DAYS_BY_PROVIDER", {}, subcast_values=int
+)
+# After so long an unknown outcome opens an incident, and what a provider or payer has in hand counts as overdue.
+UNKNOWN_OUTCOME_LIMIT_MINUTES = env.int("PAYMENTOPS_UNKNOWN_OUTCOME_LIMIT_MINUTES", 60)
+WAITING_LIMIT_HOURS = env.int("PAYMENTOPS_WAITING_LIMIT_HOURS", 24)
 
 # --- Incidents ------------------------------------------------------------------------------------------------
 
@@ -381,22 +390,7 @@ UNFOLD: dict[str, Any] = {
     "STYLES": ["paymentops.console.navigation.stylesheet"],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "paymentops.console.navigation.favicon"}],
     "SIDEBAR": {"navigation": "paymentops.console.navigation.groups", "show_search": True},
-    # Calm blue instead of Unfold's purple; states and warnings keep the strong colours for themselves.
-    "COLORS": {
-        "primary": {
-            "50": "oklch(97% .014 254.604)",
-            "100": "oklch(93.2% .032 255.585)",
-            "200": "oklch(88.2% .059 254.128)",
-            "300": "oklch(80.9% .105 251.813)",
-            "400": "oklch(70.7% .165 254.624)",
-            "500": "oklch(62.3% .214 259.815)",
-            "600": "oklch(54.6% .245 262.881)",
-            "700": "oklch(48.8% .243 264.376)",
-            "800": "oklch(42.4% .199 265.638)",
-            "900": "oklch(37.9% .146 265.522)",
-            "950": "oklch(28.2% .091 267.935)",
-        },
-    },
+    "COLORS": {"primary": palette.PRIMARY},
 }
 
 # --- Telemetry ------------------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def test_an_unknown_capture_that_happened_is_found(hands: Hands) -> None:
     hands.capture(payment, 4000)
     hands.send(hands.unknown())
     assert (fresh(payment).state, fresh(payment).resume_state) == ("UNKNOWN_OUTCOME", "AUTHORIZED")
-    with pytest.raises(NotCapturable):
+    with pytest.raises(OperationOpen):
         hands.capture(payment, 1)
     hands.ask(hands.done(4000))
     assert (fresh(payment).state, fresh(payment).captured) == ("PARTIALLY_CAPTURED", 4000)

@@ -66,6 +66,8 @@ class Attempt(Versioned):
     was_unknown = models.BooleanField(default=False)
     unknown_since = models.DateTimeField(null=True, blank=True)
     not_found_at = models.DateTimeField(null=True, blank=True)
+    # How many alarms were raised about it: 1 for its age, 2 for having passed the settlement cut-off.
+    alarms = models.PositiveSmallIntegerField(default=0, db_default=0)
     provider_reference = models.CharField(max_length=120, blank=True)
     result_code = models.CharField(max_length=80, blank=True)
     result_class = models.CharField(max_length=20, blank=True)
@@ -76,7 +78,17 @@ class Attempt(Versioned):
 
     class Meta:
         ordering: ClassVar = ["id"]
+        permissions: ClassVar = [
+            ("ask_provider", "Can ask a provider at once what became of an attempt"),
+            ("propose_outcome", "Can propose what became of an attempt"),
+            ("approve_outcome", "Can approve what became of an attempt"),
+        ]
         indexes: ClassVar = [
+            models.Index(
+                fields=["first_dispatched_at", "id"],
+                name="attempt_in_doubt",
+                condition=Q(state__in=["DISPATCHED", "UNKNOWN", "PENDING", "ACTION_REQUIRED"]),
+            ),
             models.Index(fields=["next_action_at"], name="attempt_due", condition=Q(next_action_at__isnull=False)),
             models.Index(
                 fields=["provider_reference"], name="attempt_by_provider_ref", condition=~Q(provider_reference="")
@@ -202,6 +214,8 @@ class Attempt(Versioned):
 class ProviderCall(models.Model):
     """One answered exchange about an attempt: what was asked, what came back and what we made of it. Append-only.
 
+    What two people decided stands here too: it takes the place of an answer.
+
     An answer that came too late to count, or from a worker whose fence had passed, is kept with ``applied`` false.
     ``amount`` and ``captured`` are what an approval confirmed, in minor units of the attempt's currency.
     """
@@ -212,6 +226,7 @@ class ProviderCall(models.Model):
         DISPATCH = "DISPATCH", "sent"
         INQUIRY = "INQUIRY", "asked"
         NOTIFICATION = "NOTIFICATION", "told by the provider"
+        DECISION = "DECISION", "decided by two people"
 
     id = models.UUIDField(primary_key=True)
     attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="calls")

@@ -5,10 +5,9 @@ from typing import Final
 
 from django.db.models import Q
 
-from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment
 from paymentops.payments.models.payment import default_hold
-from paymentops.payments.operations import books, moving, preparing, withdrawing
+from paymentops.payments.operations import asking, books, moving, preparing, withdrawing
 from paymentops.payments.states import OPEN_ATTEMPT_STATES as OPEN
 from paymentops.payments.states import AttemptState, FailureClass, PaymentState
 from paymentops.providers import registry
@@ -240,8 +239,7 @@ def _refund_failed(payment: Payment, attempt: Attempt, *, cause: Cause, occurred
 
 
 def _look_again(attempt: Attempt, now: datetime, *, no_later_than: datetime | None = None) -> None:
-    schedule = registry.get(attempt.provider).capabilities.inquiry_schedule
-    planned = retry.next_inquiry(schedule=schedule, asked=attempt.inquiries, now=now)
+    planned = asking.next_look(attempt, now=now)
     attempt.lease_expires_at = None
     attempt.next_action_at = planned.at
     if no_later_than is not None and now < no_later_than:

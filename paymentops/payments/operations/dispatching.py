@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment
 from paymentops.payments.operations import moving, withdrawing
+from paymentops.payments.queries import ambiguity as reading
 from paymentops.payments.states import AttemptState, CaptureMode, PaymentState
 from paymentops.providers import registry
 from paymentops.providers.contract import Instruction, Method, Operation, Question
@@ -109,7 +110,7 @@ def begin(*, claim: Claim, now: datetime) -> Send | Ask | None:
             case AttemptState.DISPATCHED:
                 _lose_dead_worker(payment, attempt, claim, now)
                 return None
-            case _ if registry.get(attempt.provider).capabilities.can_inquire:
+            case _ if _is_asked(attempt, now):
                 return _ask(payment, attempt, claim, now)
             case AttemptState.UNKNOWN if _may_send_unasked(payment, attempt, now):
                 return _dispatch(payment, attempt, claim, now)
@@ -129,6 +130,16 @@ def begin_resend(*, claim: Claim, now: datetime) -> Send | None:
         return _dispatch(payment, attempt, claim, now)
 
 
+def _is_asked(attempt: Attempt, now: datetime) -> bool:
+    """Tell whether the provider is asked now: not by itself past the settlement cut-off, only as planned before it."""
+    waits_for_people = (
+        attempt.state == AttemptState.UNKNOWN
+        and attempt.schedule.get("rule") == retry.BY_HAND
+        and reading.is_past_cut_off(attempt, now=now)
+    )
+    return registry.get(attempt.provider).capabilities.can_inquire and not waits_for_people
+
+
 def _may_send_unasked(payment: Payment, attempt: Attempt, now: datetime) -> bool:
     """Tell whether an unknown attempt may be sent again where the provider cannot be asked (SEMANTICS section 2).
 
@@ -139,10 +150,15 @@ def _may_send_unasked(payment: Payment, attempt: Attempt, now: datetime) -> bool
         and payment.cancel_requested_at is not None
         and payment.capture_mode == CaptureMode.AUTOMATIC
     )
-    return not unwanted and retry.key_is_safe(
-        capabilities=registry.get(attempt.provider).capabilities,
-        first_sent_at=attempt.first_dispatched_at or attempt.created_at,
-        now=now,
+    capabilities = registry.get(attempt.provider).capabilities
+    return (
+        not unwanted
+        and not capabilities.can_inquire
+        and retry.key_is_safe(
+            capabilities=capabilities,
+            first_sent_at=attempt.first_dispatched_at or attempt.created_at,
+            now=now,
+        )
     )
 
 

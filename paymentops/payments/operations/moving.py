@@ -25,7 +25,7 @@ _PAYMENT_FIELDS: Final = [
 _ATTEMPT_FIELDS: Final = [
     "state", "version", "fence", "lease_expires_at", "next_action_at", "schedule", "dispatches", "inquiries",
     "first_dispatched_at", "last_dispatched_at", "was_unknown", "unknown_since", "not_found_at", "provider_reference",
-    "result_code", "result_class", "result_message",
+    "alarms", "result_code", "result_class", "result_message",
 ]  # fmt: skip
 _REFUND_FIELDS: Final = ["state", "version", "failure_code", "failure_message", "updated_at"]
 

@@ -15,7 +15,17 @@ from paymentops.core import ids, tracing
 from paymentops.core.money import Money
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment, ProviderCall
-from paymentops.payments.operations import concluding, excess, expiring, late_evidence, moving, unmatched, withdrawing
+from paymentops.payments.operations import (
+    asking,
+    concluding,
+    excess,
+    expiring,
+    late_evidence,
+    moving,
+    unmatched,
+    withdrawing,
+)
+from paymentops.payments.queries import ambiguity as reading
 from paymentops.payments.retry import NotFoundVerdict
 from paymentops.payments.states import AttemptState
 from paymentops.providers import registry
@@ -243,8 +253,7 @@ def _not_sent(payment: Payment, attempt: Attempt, outcome: NotSent, cause: Cause
 
 
 def _ask_again(attempt: Attempt, now: datetime) -> None:
-    schedule = registry.get(attempt.provider).capabilities.inquiry_schedule
-    planned = retry.next_inquiry(schedule=schedule, asked=attempt.inquiries, now=now)
+    planned = asking.next_look(attempt, now=now)
     attempt.lease_expires_at = None
     attempt.next_action_at = planned.at
     attempt.schedule = planned.inputs
@@ -259,7 +268,9 @@ def _not_found(payment: Payment, attempt: Attempt, cause: Cause, now: datetime) 
         first_not_found_at=attempt.not_found_at,
         now=now,
     )
-    if verdict is not NotFoundVerdict.PROVEN:
+    past_cut_off = attempt.state == AttemptState.UNKNOWN and reading.is_past_cut_off(attempt, now=now)
+    if verdict is not NotFoundVerdict.PROVEN or past_cut_off:
+        # Past the cut-off it may only mean that the provider has forgotten.
         if verdict is NotFoundVerdict.FIRST and attempt.not_found_at is None:
             attempt.not_found_at = now
         _ask_again(attempt, now)

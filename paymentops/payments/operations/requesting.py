@@ -4,7 +4,8 @@ Limits guard what we ask for, under the payment's row lock: capturable is author
 way; refundable is captured less taken back, refunded, reserved and disputed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from paymentops.idempotency.operations import Use
 from paymentops.payments import bodies
 from paymentops.payments.commands import CancelPayment, CapturePayment, RefundPayment
 from paymentops.payments.models import Attempt, Cancellation, Capture, Cause, Payment, Refund
-from paymentops.payments.operations import books, moving, preparing, withdrawing
+from paymentops.payments.operations import asking, books, moving, preparing, withdrawing
 from paymentops.payments.operations.accepting import Accepted, Requester
 from paymentops.payments.states import AttemptState, PaymentState
 from paymentops.providers import contract, registry
@@ -91,11 +92,13 @@ def refund(*, requester: Requester, key: str, command: RefundPayment, now: datet
     Raises:
         NotFound: this client has no such payment.
         NotRefundable: more is asked for than is left; the key stays free.
+        OperationOpen: nobody knows whether a capture or void of the payment happened; the key stays free.
         KeyReused, KeyInFlight: see ``accepting``.
     """
     use = _use(requester, Operation.REFUND, key, command.business_fields())
 
     def make(payment: Payment, claimed: IdempotencyKey) -> bytes:
+        _require_nothing_unknown(payment)
         amount = payment.money(_refundable(payment, command.amount))
         row = Refund(
             id=claimed.resource_id,
@@ -162,7 +165,7 @@ def _accept(
     """Claim the key and make the thing in one transaction, or answer as before; a refusal leaves no key behind."""
     if idempotency.find(use=use) is not None:
         return _answer_again(use, replay, now)
-    with idempotency.refusing_twins():
+    with idempotency.refusing_twins(), _asking_when_refused(payment_id, now):
         with transaction.atomic():
             payment = _own(payment_id, use.client_id)
             claimed = idempotency.claim(use=use, resource_type=resource_type, resource_id=ids.new(now), now=now)
@@ -175,6 +178,16 @@ def _accept(
                     status=replay(claimed.resource_id)[1],
                 )
         return _answer_again(use, replay, now)
+
+
+@contextmanager
+def _asking_when_refused(payment_id: UUID, now: datetime) -> Iterator[None]:
+    """Ask what became of the operation that stands in the way of a new one, before anybody tries that again."""
+    try:
+        yield
+    except OperationOpen:
+        asking.ask_soon(payment_id=payment_id, now=now)
+        raise
 
 
 def _answer_again(use: Use, replay: Callable[[UUID], tuple[bytes, int]], now: datetime) -> Accepted:
@@ -215,6 +228,7 @@ def _open_attempt(payment: Payment) -> Attempt | None:
 
 
 def _capturable(payment: Payment, wanted: int | None) -> int:
+    _require_nothing_unknown(payment)
     if payment.state not in (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED):
         raise NotCapturable(f"The payment is {payment.get_state_display()}; only an authorised one can be captured.")
     _require_nothing_open(payment)
@@ -254,6 +268,7 @@ def _cancel(payment: Payment, cause: Cause, now: datetime) -> Cancellation.Mode:
     if payment.state in _CANCEL_WAITS:
         payment.cancel_requested_at = payment.cancel_requested_at or now
         moving.save_payment_changed(payment, now=now)
+        asking.ask_soon(payment_id=payment.pk, now=now)
         return Cancellation.Mode.WAITING
     if payment.state in (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED):
         _require_nothing_open(payment)
@@ -271,5 +286,16 @@ def _require_nothing_open(payment: Payment) -> None:
     if attempt is not None:
         raise OperationOpen(
             f"A {attempt.operation.lower()} of this payment is {attempt.get_state_display()}; wait for its outcome.",
+            extra={"attempt": attempt.public_id},
+        )
+
+
+def _require_nothing_unknown(payment: Payment) -> None:
+    """Let new captures and refunds wait while nobody knows what was captured; an unknown refund blocks itself only."""
+    attempt = _open_attempt(payment)
+    if attempt is not None and attempt.state == AttemptState.UNKNOWN:
+        raise OperationOpen(
+            f"Nobody knows yet whether a {attempt.operation.lower()} of this payment happened; the provider is being "
+            "asked. Send the same request again shortly.",
             extra={"attempt": attempt.public_id},
         )
