@@ -393,6 +393,12 @@ UNFOLD: dict[str, Any] = {
     "COLORS": {"primary": palette.PRIMARY},
 }
 
+# --- Faults on purpose ----------------------------------------------------------------------------------------
+
+# A folder with a plan of faults, for chaos runs only; see core.failpoints.
+FAILPOINTS = env.str("PAYMENTOPS_FAILPOINTS", "")
+FAILPOINTS_ALLOWED = env.bool("PAYMENTOPS_FAILPOINTS_ALLOWED", False)
+
 # --- Telemetry ------------------------------------------------------------------------------------------------
 
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")

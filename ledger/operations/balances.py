@@ -13,6 +13,8 @@ from ledger.models import Account, FoldedBalance
 from ledger.queries import AccountNotFound, drift
 from paymentops.access import operations as access
 from paymentops.access.actors import Actor
+from paymentops.core import failpoints
+from paymentops.core.failpoints import Point
 from paymentops.events import operations as events
 
 # How many of the rows that differ an event names.
@@ -111,6 +113,7 @@ def _checked(account_id: int, code: str, currency: str, *, now: datetime) -> Bal
             folded.drifts += 1
             _tell(folded, result, now=now)
         folded.save(update_fields=["checked_at", "drifted_at", "drifts"])
+        failpoints.reach(Point.BALANCE_BEFORE_COMMIT)
     return result
 
 

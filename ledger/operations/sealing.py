@@ -15,6 +15,8 @@ from ledger import chain, sealing_sql
 from ledger.chain import SNAPSHOT_EVERY, Watch
 from ledger.models import ChainRoot
 from ledger.sealing_sql import Head, Link
+from paymentops.core import failpoints
+from paymentops.core.failpoints import Point
 from paymentops.events import operations as events
 
 LARGEST_ROUND: Final = 5_000
@@ -52,7 +54,10 @@ def seal(*, now: datetime, limit: int = LARGEST_ROUND, snapshot_every: int = SNA
     Locks the chain's head and the folded balances it adds to, in account order. Must be called outside a transaction.
     """
     with transaction.atomic(durable=True):
-        return _round(wait=False, limit=limit, every=snapshot_every, now=now)
+        done = _round(wait=False, limit=limit, every=snapshot_every, now=now)
+        failpoints.reach(Point.SEALING_BEFORE_COMMIT)
+    failpoints.reach(Point.SEALING_COMMITTED)
+    return done
 
 
 def seal_all(*, now: datetime, limit: int = LARGEST_ROUND) -> Sealed:
@@ -94,6 +99,7 @@ def take_root(*, now: datetime) -> ChainRoot | None:
             occurred_at=now,
             now=now,
         )
+        failpoints.reach(Point.ROOT_BEFORE_COMMIT)
     return root
 
 
@@ -109,6 +115,7 @@ def export_roots(*, storage: Storage, now: datetime) -> list[ChainRoot]:
     waiting = list(ChainRoot.objects.filter(exported_at=None).order_by("date"))
     for root in waiting:
         _export(root, storage)
+        failpoints.reach(Point.ROOT_WRITTEN)
         ChainRoot.objects.filter(date=root.date, exported_at=None).update(exported_at=now)
     return waiting
 

@@ -6,7 +6,8 @@ from typing import Final
 from celery import shared_task
 from django.conf import settings
 
-from paymentops.core import clock
+from paymentops.core import clock, failpoints
+from paymentops.core.failpoints import Point
 from paymentops.payments import doorbell
 from paymentops.payments.operations import expiring, notifying, working
 
@@ -27,6 +28,7 @@ def dispatch_due() -> int:
 def sweep() -> int:
     """Find what no bell told of: lost messages, leases of dead workers, lapsed holds, news not yet applied."""
     expiring.expire_holds(limit=_HOLDS_PER_SWEEP, now=clock.now())
+    failpoints.reach(Point.SWEEP_EXPIRED)
     notifying.work_off(limit=_WEBHOOKS_PER_SWEEP, clock=clock.now)
     return _work_off()
 

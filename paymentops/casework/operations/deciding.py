@@ -15,7 +15,9 @@ from paymentops.casework.facts import Change
 from paymentops.casework.models import Proposal, ProposalState
 from paymentops.casework.operations import moving, rights
 from paymentops.casework.operations.proposing import reason_of
+from paymentops.core import failpoints
 from paymentops.core.errors import ApplicationError, Conflict, Unavailable
+from paymentops.core.failpoints import Point
 
 
 class OwnProposal(ApplicationError):
@@ -109,7 +111,10 @@ def approve[T](
     moving.move(
         proposal, lambda: proposal.approve(by=person, at=now), cause=f"approved:{version}", by=by, note=note, now=now
     )
-    return _carried_out(proposal, carry_out, by=by, now=now)
+    failpoints.reach(Point.DECISION_APPROVED)
+    decision = _carried_out(proposal, carry_out, by=by, now=now)
+    failpoints.reach(Point.DECISION_BEFORE_COMMIT)
+    return decision
 
 
 @transaction.atomic

@@ -15,7 +15,8 @@ from typing import Final
 
 from django.db import connection, transaction
 
-from paymentops.core import tracing
+from paymentops.core import failpoints, tracing
+from paymentops.core.failpoints import Point
 from paymentops.events import queries
 from paymentops.events.models import OutboxEvent
 from paymentops.events.operations.burial import bury, in_short
@@ -72,7 +73,9 @@ def deliver_due(*, now: datetime, limit: int, subscribers: Registry = registered
             for outcome in _deliver_aggregate(rows, now=now, subscribers=subscribers)
         ]
         handled = [row.pk for row, outcome in outcomes if outcome is Outcome.DELIVERED]
+        failpoints.reach(Point.DELIVERY_BEFORE_MARK)
         OutboxEvent.objects.filter(pk__in=handled).update(delivery_pending=False, delivered_at=now)
+        failpoints.reach(Point.DELIVERY_MARKED)
     count = Counter(outcome for _, outcome in outcomes)
     return Delivery(
         delivered=count[Outcome.DELIVERED],
@@ -94,6 +97,7 @@ def handle_once(*, subscriber: Subscriber, event: Event, now: datetime) -> bool:
             first = bool(cursor.rowcount)
         if first:
             subscriber.handle(event=event, now=now)
+            failpoints.reach(Point.DELIVERY_BEFORE_COMMIT)
     return first
 
 
@@ -123,12 +127,15 @@ def _deliver(row: OutboxEvent, *, now: datetime, subscribers: Registry) -> Outco
         except Exception as error:
             logger.warning("%s could not handle %s %s", subscriber.name, event.type, event.id, exc_info=error)
             failures.append((subscriber, error))
+    failpoints.reach(Point.DELIVERY_HANDLED)
     if not failures:
         return Outcome.DELIVERED
     if row.delivery_failures >= len(WAITS):
         _give_up(row, failures, now=now)
+        failpoints.reach(Point.DELIVERY_BURIED)
         return Outcome.BURIED
     _put_off(row, failures, now=now)
+    failpoints.reach(Point.DELIVERY_PUT_OFF)
     return Outcome.PUT_OFF
 
 

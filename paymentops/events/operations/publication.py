@@ -7,6 +7,8 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any, Final, Protocol
 
+from paymentops.core import failpoints
+from paymentops.core.failpoints import Point
 from paymentops.events import queries
 from paymentops.events.cloud_events import Message, message
 from paymentops.events.models import OutboxEvent
@@ -77,8 +79,10 @@ def _publish(rows: list[OutboxEvent], *, producer: Producer, topic: str, source:
         (row, _start(message(queries.as_event(row), source=source), producer=producer, topic=topic)) for row in rows
     ]
     failures = {row.pk: error for row, sent in started if (error := _failure(sent)) is not None}
+    failpoints.reach(Point.PUBLICATION_ACKNOWLEDGED)
     acknowledged = [row.pk for row in rows if row.pk not in failures]
     OutboxEvent.objects.filter(pk__in=acknowledged).update(publication_pending=False, published_at=now)
+    failpoints.reach(Point.PUBLICATION_MARKED)
     for pk, error in failures.items():
         logger.warning("Kafka did not take %s: %s", pk, in_short(error))
         OutboxEvent.objects.filter(pk=pk).update(last_error=f"kafka: {in_short(error)}")

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from django.conf import settings
 
-from paymentops.core import ids, tracing
+from paymentops.core import failpoints, ids, tracing
 from paymentops.core.errors import ApplicationError
+from paymentops.core.failpoints import Point
 from paymentops.idempotency import fingerprint as fingerprints
 from paymentops.idempotency import keys
 from paymentops.idempotency import operations as idempotency
@@ -114,7 +115,9 @@ def create_payments(*, requester: Requester, items: Sequence[Keyed], now: dateti
     offers = [_offer(item, options, now) for item in items]
     firsts = _first_per_key(offers)
     with idempotency.refusing_twins():
+        failpoints.reach(Point.INTAKE_BEFORE_COMMIT)
         won = intake_sql.accept(intake=_intake(requester, now), rows=[_row(offer) for offer in firsts.values()])
+    failpoints.reach(Point.INTAKE_COMMITTED)
     owners = (
         intake_sql.owners(
             client_id=requester.client_id,

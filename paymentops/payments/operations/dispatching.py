@@ -17,6 +17,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from paymentops.core import failpoints
+from paymentops.core.failpoints import Point
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment
 from paymentops.payments.operations import moving, withdrawing
@@ -197,6 +199,7 @@ def _dispatch(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -
     attempt.unknown_since = None
     moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=now, now=now)
     _announce(payment, attempt, cause, now)
+    failpoints.reach(Point.DISPATCH_BEFORE_COMMIT)
     return Send(
         claim=claim,
         provider=attempt.provider,

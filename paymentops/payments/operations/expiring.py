@@ -5,6 +5,8 @@ from uuid import UUID
 
 from django.db import transaction
 
+from paymentops.core import failpoints
+from paymentops.core.failpoints import Point
 from paymentops.payments.models import Cause, Payment
 from paymentops.payments.operations import books, moving
 from paymentops.payments.states import PaymentState
@@ -17,7 +19,11 @@ def expire_holds(*, limit: int, now: datetime) -> int:
     expired by the worker that would have sent it.
     """
     lapsed = Payment.objects.lapsed(now).exclude(state=PaymentState.CREATED).order_by("expires_at", "id")
-    return sum(_expire(payment_id, now) for payment_id in lapsed.values_list("id", flat=True)[:limit])
+    expired = 0
+    for payment_id in lapsed.values_list("id", flat=True)[:limit]:
+        expired += _expire(payment_id, now)
+        failpoints.reach(Point.EXPIRY_COMMITTED)
+    return expired
 
 
 def _expire(payment_id: UUID, now: datetime) -> bool:
@@ -28,6 +34,7 @@ def _expire(payment_id: UUID, now: datetime) -> bool:
             return False
         cause = Cause("expiry", f"{payment.public_id}/{payment.version}", reason="The hold lapsed.")
         _release(payment, cause, payment.expires_at, now)
+        failpoints.reach(Point.EXPIRY_BEFORE_COMMIT)
         return True
 
 

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from paymentops.core import ids, tracing
+from paymentops.core import failpoints, ids, tracing
+from paymentops.core.failpoints import Point
 from paymentops.core.money import Money
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment, ProviderCall
@@ -93,6 +94,7 @@ def record(*, answer: Answer, now: datetime) -> Recorded:
             unmatched.wake(provider=attempt.provider, reference=attempt.provider_reference, now=now)
         if beyond is not None and recorded.applied:
             excess.record(payment, beyond, reference=_reference(outcome), occurred_at=outcome.at, now=now)
+        failpoints.reach(Point.OUTCOME_BEFORE_COMMIT)
         return recorded
 
 

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from paymentops.core import ids
+from paymentops.core import failpoints, ids
 from paymentops.core.errors import Conflict, NotFound
+from paymentops.core.failpoints import Point
 from paymentops.idempotency import fingerprint as fingerprints
 from paymentops.idempotency import keys
 from paymentops.idempotency import operations as idempotency
@@ -170,14 +171,17 @@ def _accept(
             payment = _own(payment_id, use.client_id)
             claimed = idempotency.claim(use=use, resource_type=resource_type, resource_id=ids.new(now), now=now)
             if claimed is not None:
-                body = make(payment, claimed)
-                return Accepted(
+                made = Accepted(
                     resource_id=claimed.resource_id,
-                    body=body,
+                    body=make(payment, claimed),
                     replayed=False,
                     status=replay(claimed.resource_id)[1],
                 )
-        return _answer_again(use, replay, now)
+                failpoints.reach(Point.REQUEST_BEFORE_COMMIT)
+        if claimed is None:
+            return _answer_again(use, replay, now)
+    failpoints.reach(Point.REQUEST_COMMITTED)
+    return made
 
 
 @contextmanager

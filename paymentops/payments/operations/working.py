@@ -6,6 +6,8 @@ from datetime import datetime
 
 from django.db import connection
 
+from paymentops.core import failpoints
+from paymentops.core.failpoints import Point
 from paymentops.payments.models import ProviderCall
 from paymentops.payments.operations import dispatching, outcomes
 from paymentops.payments.operations.dispatching import Ask, Claim, Send
@@ -32,6 +34,7 @@ def work_off(*, limit: int, clock: Clock) -> int:
         claims = dispatching.claim_due(limit=1, now=clock())
         if not claims:
             break
+        failpoints.reach(Point.DISPATCH_CLAIMED)
         for claim in claims:
             carry_out(claim=claim, clock=clock)
         done += len(claims)
@@ -41,16 +44,22 @@ def work_off(*, limit: int, clock: Clock) -> int:
 def carry_out(*, claim: Claim, clock: Clock) -> None:
     """Do what one claimed attempt needs: send it, ask about it, or both."""
     step = dispatching.begin(claim=claim, now=clock())
+    if step is None:
+        failpoints.reach(Point.DISPATCH_SET_ASIDE)
     if isinstance(step, Ask):
         recorded = _ask(step, clock)
+        failpoints.reach(Point.INQUIRY_RECORDED)
         step = dispatching.begin_resend(claim=claim, now=clock()) if recorded.resend else None
     if isinstance(step, Send):
         _send(step, clock)
+        failpoints.reach(Point.OUTCOME_COMMITTED)
 
 
 def _send(step: Send, clock: Clock) -> Recorded:
     started_at = clock()
+    failpoints.reach(Point.DISPATCH_COMMITTED)
     outcome = _call(registry.get(step.provider), step) if started_at < step.instruction.deadline else _too_late(step)
+    failpoints.reach(Point.DISPATCH_ANSWERED)
     _log.info(
         "%s %s of %s: %s",
         step.provider,
@@ -75,7 +84,9 @@ def _send(step: Send, clock: Clock) -> Recorded:
 def _ask(step: Ask, clock: Clock) -> Recorded:
     started_at = clock()
     _require_no_transaction()
+    failpoints.reach(Point.INQUIRY_COMMITTED)
     outcome: InquiryOutcome = registry.get(step.provider).inquire(step.question)
+    failpoints.reach(Point.INQUIRY_ANSWERED)
     _log.info("%s inquiry %d about %s: %s", step.provider, step.number, step.question.reference, type(outcome).__name__)
     return outcomes.record(
         answer=Answer(

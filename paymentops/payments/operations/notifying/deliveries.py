@@ -15,8 +15,9 @@ from typing import Final
 
 from django.db import connection, transaction
 
-from paymentops.core import ids, tracing
+from paymentops.core import failpoints, ids, tracing
 from paymentops.core.errors import Conflict
+from paymentops.core.failpoints import Point
 from paymentops.events import operations as events
 from paymentops.payments import redaction
 from paymentops.payments.models import InboundNotification, WebhookDelivery
@@ -81,6 +82,7 @@ def receive(*, provider: str, webhook: InboundWebhook, now: datetime) -> list[st
         logger.warning("A notification for %s was refused: %s (%d bytes).", provider, refusal.code, len(webhook.body))
         raise
     delivery, is_new = _keep(provider, webhook, now)
+    failpoints.reach(Point.WEBHOOK_KEPT)
     if is_new or delivery.state == D.UNMATCHED:
         return [row.state for row in _work(delivery, now=now).rows]
     return list(delivery.notifications.order_by("id").values_list("state", flat=True))
@@ -90,6 +92,7 @@ def work_off(*, limit: int, clock: Callable[[], datetime]) -> int:
     """Work off deliveries that are due, at most ``limit``, in any number of processes; return how many."""
     done = 0
     while done < limit and (delivery := _claim(clock())) is not None:
+        failpoints.reach(Point.WEBHOOK_CLAIMED)
         _work(delivery, now=clock())
         done += 1
     return done
@@ -174,10 +177,12 @@ def _work(delivery: WebhookDelivery, *, now: datetime) -> _Worked:
             logger.warning("%s of %s cannot be applied", delivery, delivery.provider, exc_info=error)
             worked.errors.append(error)
             continue
+        failpoints.reach(Point.NOTIFICATION_COMMITTED)
         worked.rows.append(row)
         if row.state == InboundNotification.State.UNMATCHED and matching.may_match_later(event):
             worked.strangers.append(event)
     _conclude(delivery, worked, now=now)
+    failpoints.reach(Point.WEBHOOK_CONCLUDED)
     return worked
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from paymentops.core import ids, tracing
+from paymentops.core import failpoints, ids, tracing
+from paymentops.core.failpoints import Point
 from paymentops.payments.models import Attempt, InboundNotification, ProviderCall, WebhookDelivery
 from paymentops.payments.operations import outcomes
 from paymentops.payments.operations.notifying import matching
@@ -41,6 +42,7 @@ def take_in(event: ProviderEvent, *, delivery: WebhookDelivery, now: datetime) -
         if row.state in (N.RECEIVED, N.UNMATCHED):
             row.state = _apply(event, provider=delivery.provider, now=now)
         row.save(update_fields=["state", "deliveries"])
+        failpoints.reach(Point.NOTIFICATION_BEFORE_COMMIT)
         return row
 
 
