@@ -285,6 +285,10 @@ LEASE_SECONDS = env.float("PAYMENTOPS_LEASE_SECONDS", 60)
 # The largest notification of a provider that is taken, and for how long its raw bytes are kept.
 WEBHOOK_MAX_BYTES = env.int("PAYMENTOPS_WEBHOOK_MAX_BYTES", 1024 * 1024)
 WEBHOOK_RETENTION_DAYS = env.int("PAYMENTOPS_WEBHOOK_RETENTION_DAYS", 400)
+# Whose disputes are charged to them when they are lost: ids of API clients, cli_…, or * for all; ours otherwise.
+CHARGEBACKS_BORNE_BY_CLIENTS: list[str] = env.list("PAYMENTOPS_CHARGEBACKS_BORNE_BY_CLIENTS", [])
+# How long before evidence for a dispute is due somebody is told.
+DISPUTE_WARNING_DAYS = env.int("PAYMENTOPS_DISPUTE_WARNING_DAYS", 3)
 DEFAULT_PROVIDER = env.str("PAYMENTOPS_DEFAULT_PROVIDER", "sandbox")
 # Which providers get which payments, in which order and share; read and checked when a process starts.
 ROUTES_FILE = env.str("PAYMENTOPS_ROUTES_FILE", "")

@@ -20,6 +20,8 @@ class Prefix(StrEnum):
     CAPTURE = "cap"
     CANCELLATION = "can"
     REFUND = "ref"
+    DISPUTE = "dsp"
+    DISPUTE_RESPONSE = "dre"
     ENTRY = "ent"
     EVENT = "evt"
     CLIENT = "cli"

@@ -72,6 +72,54 @@ class FailureClass(models.TextChoices):
     NO_ROUTE = "NO_ROUTE", "no provider could take it"
 
 
+class DisputeState(models.TextChoices):
+    """Where a dispute stands. An inquiry moves no money, an open dispute does."""
+
+    INQUIRY = "INQUIRY", "inquiry"
+    INQUIRY_CLOSED = "INQUIRY_CLOSED", "inquiry closed"
+    OPEN = "OPEN", "open"
+    UNDER_REVIEW = "UNDER_REVIEW", "under review"
+    ACCEPTED = "ACCEPTED", "accepted"
+    WON_PROVISIONAL = "WON_PROVISIONAL", "won for now"
+    WON = "WON", "won"
+    LOST = "LOST", "lost"
+    WITHDRAWN = "WITHDRAWN", "withdrawn"
+    PRE_ARBITRATION = "PRE_ARBITRATION", "pre-arbitration"
+    ARBITRATION = "ARBITRATION", "arbitration"
+
+
+class DisputeStage(models.TextChoices):
+    """How far a dispute has gone, in the order of the schemes; what was reached stays reached."""
+
+    INQUIRY = "INQUIRY", "inquiry"
+    CHARGEBACK = "CHARGEBACK", "chargeback"
+    SECOND_CHARGEBACK = "SECOND_CHARGEBACK", "second chargeback"
+    PRE_ARBITRATION = "PRE_ARBITRATION", "pre-arbitration"
+    ARBITRATION = "ARBITRATION", "arbitration"
+
+
+class ReasonClass(models.TextChoices):
+    """Why a payer disputes, the same for every provider and scheme."""
+
+    FRAUD = "FRAUD", "fraud"
+    NOT_RECEIVED = "NOT_RECEIVED", "not received"
+    NOT_AS_DESCRIBED = "NOT_AS_DESCRIBED", "not as described"
+    DUPLICATE = "DUPLICATE", "charged twice"
+    CREDIT_NOT_PROCESSED = "CREDIT_NOT_PROCESSED", "refund not received"
+    CANCELED_SERVICE = "CANCELED_SERVICE", "cancelled service"
+    AUTHORIZATION = "AUTHORIZATION", "not authorised"
+    PROCESSING_ERROR = "PROCESSING_ERROR", "processing error"
+    OTHER = "OTHER", "other"
+
+
+class EvidenceState(models.TextChoices):
+    """What became of the evidence that a dispute asks for."""
+
+    NONE = "NONE", "none yet"
+    SUBMITTED = "SUBMITTED", "submitted"
+    MISSED = "MISSED", "missed"
+
+
 OPEN_ATTEMPT_STATES: Final = (
     AttemptState.PREPARED,
     AttemptState.DISPATCHED,
@@ -100,3 +148,14 @@ SETTLED_DOWN_PAYMENT_STATES: Final = (
     PaymentState.CAPTURED,
     PaymentState.REQUIRES_ACTION,
 )
+# A dispute that is none of these can still move money.
+OPEN_DISPUTE_STATES: Final = (
+    DisputeState.INQUIRY,
+    DisputeState.OPEN,
+    DisputeState.UNDER_REVIEW,
+    DisputeState.WON_PROVISIONAL,
+    DisputeState.PRE_ARBITRATION,
+    DisputeState.ARBITRATION,
+)
+# In these the provider takes evidence.
+ANSWERABLE_DISPUTE_STATES: Final = (DisputeState.INQUIRY, DisputeState.OPEN, DisputeState.PRE_ARBITRATION)

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from paymentops.core.errors import ApplicationError
 from paymentops.core.money import Money
+from paymentops.providers.disputes import DisputeNews
 
 
 class Operation(StrEnum):
@@ -215,7 +216,8 @@ class ProviderEvent:
     """One verified provider notification, in our words.
 
     ``event_id`` is the provider's id of the notification, by which it is de-duplicated. ``provider_key`` or
-    ``reference`` says what it is about; ``outcome`` is ``None`` for a kind we only record.
+    ``reference`` says what it is about; ``outcome`` is ``None`` for a kind we only record. With ``dispute`` it tells of
+    a dispute, and ``provider_reference`` is the provider's id of the disputed charge.
     """
 
     event_id: str
@@ -226,6 +228,7 @@ class ProviderEvent:
     reference: str = ""
     provider_key: str = ""
     provider_reference: str = ""
+    dispute: DisputeNews | None = None
 
 
 class WebhookRefused(ApplicationError):

@@ -1,6 +1,7 @@
 """What the room keeps: payments, attempts, what was asked for on them, and every move they made."""
 
 from paymentops.payments.models.attempt import Attempt, ProviderCall
+from paymentops.payments.models.dispute import Dispute, DisputeNotice, DisputeTransition
 from paymentops.payments.models.moving import Cause
 from paymentops.payments.models.payment import Payment
 from paymentops.payments.models.refund import Refund
@@ -14,6 +15,9 @@ __all__ = [
     "Cancellation",
     "Capture",
     "Cause",
+    "Dispute",
+    "DisputeNotice",
+    "DisputeTransition",
     "InboundNotification",
     "Payment",
     "PaymentTransition",

@@ -36,8 +36,9 @@ class Payment(Versioned):
     """One payment. The amount columns are facts in minor units; the state agrees with them.
 
     ``captured + voided <= authorized`` holds for what we asked for; ``refund_reserved`` is the sum of refunds on their
-    way. ``provider``, ``policy_version`` and ``rollout_decision`` are chosen at acceptance and never change;
-    ``route`` keeps the version of the route table and the reason of that choice.
+    way, ``disputed`` what disputes hold now and ``charged_back`` what they took for good. ``provider``,
+    ``policy_version`` and ``rollout_decision`` are chosen at acceptance and never change; ``route`` keeps the version
+    of the route table and the reason of that choice.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -54,6 +55,7 @@ class Payment(Versioned):
     refunded = models.BigIntegerField(default=0)
     refund_reserved = models.BigIntegerField(default=0)
     disputed = models.BigIntegerField(default=0)
+    charged_back = models.BigIntegerField(default=0, db_default=0)
     method = models.CharField(max_length=20, choices=[(m.value, m.value) for m in Method])
     payment_token = models.CharField(max_length=200)
     reference = models.CharField(max_length=100)
@@ -103,6 +105,7 @@ class Payment(Versioned):
                 ),
                 name="payment_amounts_not_negative",
             ),
+            models.CheckConstraint(condition=Q(charged_back__gte=0), name="payment_charged_back_not_negative"),
             models.CheckConstraint(
                 condition=Q(captured__lte=F("authorized") - F("voided")), name="payment_captured_within_authorized"
             ),
@@ -129,8 +132,12 @@ class Payment(Versioned):
 
     @property
     def refundable(self) -> int:
-        """What may still be refunded, in minor units: captured less taken back, refunded, on its way and disputed."""
-        return max(0, self.captured - self.reversed - self.refunded - self.refund_reserved - self.disputed)
+        """What may still be refunded, in minor units: captured less taken back, refunded, on its way and disputed.
+
+        A dispute that was lost gave the payer the money already.
+        """
+        left = self.captured - self.reversed - self.refunded - self.refund_reserved
+        return max(0, left - self.disputed - self.charged_back)
 
     def money(self, minor: int) -> Money:
         """Return ``minor`` units of this payment's currency."""

@@ -19,8 +19,8 @@ from paymentops.payments.models import (
 
 _PAYMENT_FIELDS: Final = [
     "state", "version", "resume_state", "authorized", "captured", "voided", "reversed", "refunded", "refund_reserved",
-    "disputed", "failure_class", "failure_code", "failure_message", "next_action", "cancel_requested_at", "updated_at",
-    "expires_at",
+    "disputed", "charged_back", "failure_class", "failure_code", "failure_message", "next_action",
+    "cancel_requested_at", "updated_at", "expires_at",
 ]  # fmt: skip
 _ATTEMPT_FIELDS: Final = [
     "state", "version", "fence", "lease_expires_at", "next_action_at", "schedule", "dispatches", "inquiries",

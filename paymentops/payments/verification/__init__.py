@@ -10,12 +10,12 @@ from typing import Any
 from django.db import connection, transaction
 
 from paymentops.core.verification import Check
-from paymentops.payments.verification import amounts, commands, completeness, histories
+from paymentops.payments.verification import amounts, commands, completeness, disputes, histories
 
 
 def checks() -> Iterator[Check]:
     """Run every check of the payments, one after the other."""
-    for statements in (histories.STATEMENTS, amounts.STATEMENTS, completeness.STATEMENTS):
+    for statements in (histories.STATEMENTS, amounts.STATEMENTS, completeness.STATEMENTS, disputes.STATEMENTS):
         for name, statement in statements.items():
             yield Check.of(name, (row[0] for row in _stream(statement)))
     yield Check.of(

@@ -66,9 +66,11 @@ SELECT format('pay_%s: %s', replace(id::text, '-', ''), broken)
 FROM payments_payment, LATERAL (VALUES
     (authorized < captured + voided, format('captured %s and voided %s of %s', captured, voided, authorized)),
     (captured > requested, format('captured %s, asked for %s', captured, requested)),
-    (refunded + refund_reserved + disputed > captured - reversed,
-     format('refunded %s, reserved %s, disputed %s of %s', refunded, refund_reserved, disputed, captured - reversed)),
-    (least(authorized, captured, voided, reversed, refunded, refund_reserved, disputed) < 0, 'a negative amount')
+    -- What is disputed is not asked for by us and has no limit; what goes beyond is an excess of its dispute.
+    (refunded + refund_reserved > captured - reversed,
+     format('refunded %s, reserved %s of %s', refunded, refund_reserved, captured - reversed)),
+    (least(authorized, captured, voided, reversed, refunded, refund_reserved, disputed, charged_back) < 0,
+     'a negative amount')
 ) AS limits (is_broken, broken)
 WHERE is_broken
 """
@@ -117,10 +119,11 @@ WHERE payment.captured - payment.reversed - payment.refunded <> coalesce(books.p
 _NO_ENTRY_WITHOUT_CAUSE: Final = """
 SELECT format('ent_%s: posted for a %s that does not exist', replace(entry.id::text, '-', ''), entry.source_type)
 FROM ledger_entry entry
-WHERE entry.source_type IN ('payment', 'capture', 'refund')
+WHERE entry.source_type IN ('payment', 'capture', 'refund', 'dispute')
   AND NOT EXISTS (SELECT FROM payments_payment WHERE id = entry.source_id AND entry.source_type = 'payment')
   AND NOT EXISTS (SELECT FROM payments_capture WHERE id = entry.source_id AND entry.source_type = 'capture')
   AND NOT EXISTS (SELECT FROM payments_refund WHERE id = entry.source_id AND entry.source_type = 'refund')
+  AND NOT EXISTS (SELECT FROM payments_dispute WHERE id = entry.source_id AND entry.source_type = 'dispute')
 """
 
 _EXCESS_IS_TOLD: Final = """

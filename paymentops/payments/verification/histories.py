@@ -57,6 +57,18 @@ _REFUND_MOVES: Final[Mapping[str, str]] = MappingProxyType(
         "CANCELED": "SUCCEEDED",
     }
 )
+_DISPUTE_MOVES: Final = MappingProxyType(
+    {
+        "": "INQUIRY OPEN",
+        "INQUIRY": "INQUIRY_CLOSED OPEN ACCEPTED",
+        "OPEN": "UNDER_REVIEW ACCEPTED LOST WON WITHDRAWN",
+        "UNDER_REVIEW": "WON_PROVISIONAL WON LOST OPEN PRE_ARBITRATION WITHDRAWN",
+        "WON_PROVISIONAL": "WON OPEN PRE_ARBITRATION",
+        "PRE_ARBITRATION": "WON LOST ARBITRATION ACCEPTED WITHDRAWN",
+        "ARBITRATION": "WON LOST",
+        "LOST": "PRE_ARBITRATION",
+    }
+)
 
 # An attempt begins as PREPARED without a row, because a payment is accepted with as few rows as possible.
 _FOLD: Final = """
@@ -114,13 +126,15 @@ FROM (
     SELECT 'pay' AS prefix, payment_id AS id, cause FROM payments_paymenttransition
     UNION ALL SELECT 'att', attempt_id, cause FROM payments_attempttransition
     UNION ALL SELECT 'ref', refund_id, cause FROM payments_refundtransition
+    UNION ALL SELECT 'dsp', dispute_id, cause FROM payments_disputetransition
 ) AS moves
 GROUP BY prefix, id, cause HAVING count(*) > 1
 """
 
 _MOVES_ARE_TOLD: Final = """
 SELECT CASE
-    WHEN told.id IS NULL THEN format('%s_%s: no event tells of %s (version %s)', left(moved.kind, 3),
+    WHEN told.id IS NULL THEN format('%s_%s: no event tells of %s (version %s)',
+                                     CASE moved.kind WHEN 'dispute' THEN 'dsp' ELSE left(moved.kind, 3) END,
                                      replace(moved.thing_id::text, '-', ''), moved.to_state, moved.sequence)
     WHEN moved.thing_id IS NULL THEN format('evt_%s: tells of version %s of a %s that never was',
                                             replace(told.id::text, '-', ''), told.sequence, told.aggregate_type)
@@ -129,11 +143,15 @@ END
 FROM (
     SELECT 'payment' AS kind, payment_id AS thing_id, sequence, to_state FROM payments_paymenttransition
     UNION ALL SELECT 'refund', refund_id, sequence, to_state FROM payments_refundtransition
+    UNION ALL SELECT 'dispute', dispute_id, sequence, CASE to_state WHEN 'OPEN' THEN 'OPENED' ELSE to_state END
+    FROM payments_disputetransition
 ) moved
 FULL JOIN (
     -- These tell of evidence, which need not move anything.
-    SELECT * FROM events_outboxevent WHERE aggregate_type IN ('payment', 'refund')
-    AND type NOT IN ('payment.late_evidence', 'payment.excess_recorded')
+    SELECT * FROM events_outboxevent WHERE aggregate_type IN ('payment', 'refund', 'dispute')
+    AND type NOT IN ('payment.late_evidence', 'payment.excess_recorded', 'dispute.unlinked', 'dispute.linked',
+                     'dispute.excess_recorded', 'dispute.contradicted', 'dispute.evidence_due',
+                     'dispute.evidence_missed')
 ) told
        ON told.aggregate_id = moved.thing_id AND told.sequence = moved.sequence AND told.aggregate_type = moved.kind
 WHERE told.id IS NULL OR moved.thing_id IS NULL OR told.type <> moved.kind || '.' || lower(moved.to_state)
@@ -150,6 +168,7 @@ STATEMENTS: Final = MappingProxyType(
         "payments.states_fold": _fold(name="payment", prefix="pay", initial="", moves=_PAYMENT_MOVES),
         "payments.attempt_states_fold": _fold(name="attempt", prefix="att", initial="PREPARED", moves=_ATTEMPT_MOVES),
         "payments.refund_states_fold": _fold(name="refund", prefix="ref", initial="", moves=_REFUND_MOVES),
+        "payments.dispute_states_fold": _fold(name="dispute", prefix="dsp", initial="", moves=_DISPUTE_MOVES),
         "payments.final_left_by_evidence": _FINAL_LEFT_BY_EVIDENCE,
         "payments.causes_count_once": _CAUSES_COUNT_ONCE,
         "payments.moves_are_told": _MOVES_ARE_TOLD,

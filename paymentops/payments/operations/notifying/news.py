@@ -10,10 +10,12 @@ from django.db import transaction
 from paymentops.core import failpoints, ids, tracing
 from paymentops.core.failpoints import Point
 from paymentops.payments.models import Attempt, InboundNotification, ProviderCall, WebhookDelivery
-from paymentops.payments.operations import outcomes
+from paymentops.payments.operations import disputing, outcomes
+from paymentops.payments.operations.disputing import Charge, Told
 from paymentops.payments.operations.notifying import matching
 from paymentops.payments.operations.outcomes import Answer
 from paymentops.providers.contract import ProviderEvent
+from paymentops.providers.disputes import DisputeNews
 
 N = InboundNotification.State
 
@@ -48,6 +50,8 @@ def take_in(event: ProviderEvent, *, delivery: WebhookDelivery, now: datetime) -
 
 def _apply(event: ProviderEvent, *, provider: str, now: datetime) -> InboundNotification.State:
     """Hand news to what it is about, by its kind."""
+    if event.dispute is not None:
+        return _dispute(event, event.dispute, provider=provider, now=now)
     attempt = matching.attempt_of(event, provider=provider)
     if attempt is None:
         return N.UNMATCHED
@@ -72,3 +76,19 @@ def _outcome(event: ProviderEvent, attempt: Attempt, *, now: datetime) -> Inboun
         now=now,
     )
     return N.APPLIED if recorded.applied else N.RECORDED
+
+
+def _dispute(event: ProviderEvent, news: DisputeNews, *, provider: str, now: datetime) -> InboundNotification.State:
+    """Record what is told about a dispute, also of a charge that we do not know."""
+    charge = Charge(
+        provider_key=event.provider_key, reference=event.reference, provider_reference=event.provider_reference
+    )
+    told = Told(
+        provider=provider,
+        event_id=event.event_id,
+        kind=event.kind,
+        occurred_at=event.occurred_at,
+        news=news,
+        charge=charge,
+    )
+    return N.APPLIED if disputing.record(told=told, now=now).applied else N.RECORDED
