@@ -209,33 +209,21 @@ SEAL_INTERVAL_SECONDS = env.float("PAYMENTOPS_SEAL_INTERVAL_SECONDS", 1.0)
 # Within this time every account's stored balances are compared with its lines.
 BALANCE_CHECK_HOURS = env.float("PAYMENTOPS_BALANCE_CHECK_HOURS", 24)
 # A message that no worker took in five intervals is dropped, so they cannot pile up; a busy worker still gets one.
+_EVERY_SECONDS = {
+    "casework.clear_away": 600.0,
+    "payments.sweep": SWEEP_INTERVAL_SECONDS,
+    "events.relay": RELAY_INTERVAL_SECONDS,
+    "ledger.seal": SEAL_INTERVAL_SECONDS,
+    "payments.prune_webhooks": 600.0,
+    "incidents.watch": 30.0,
+    "reconciliation.ingest": 5.0,
+    "reconciliation.watch_inbox": 10.0,
+    "ledger.check_balances": 60.0,
+    "ledger.export_roots": 600.0,
+}
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
-    "casework.clear_away": {"task": "casework.clear_away", "schedule": 600.0, "options": {"expires": 3000.0}},
-    "payments.sweep": {
-        "task": "payments.sweep",
-        "schedule": SWEEP_INTERVAL_SECONDS,
-        "options": {"expires": 5 * SWEEP_INTERVAL_SECONDS},
-    },
-    "events.relay": {
-        "task": "events.relay",
-        "schedule": RELAY_INTERVAL_SECONDS,
-        "options": {"expires": 5 * RELAY_INTERVAL_SECONDS},
-    },
-    "ledger.seal": {
-        "task": "ledger.seal",
-        "schedule": SEAL_INTERVAL_SECONDS,
-        "options": {"expires": 5 * SEAL_INTERVAL_SECONDS},
-    },
-    "payments.prune_webhooks": {"task": "payments.prune_webhooks", "schedule": 600.0, "options": {"expires": 3000.0}},
-    "incidents.watch": {"task": "incidents.watch", "schedule": 30.0, "options": {"expires": 150.0}},
-    "reconciliation.ingest": {"task": "reconciliation.ingest", "schedule": 5.0, "options": {"expires": 25.0}},
-    "reconciliation.watch_inbox": {
-        "task": "reconciliation.watch_inbox",
-        "schedule": 10.0,
-        "options": {"expires": 50.0},
-    },
-    "ledger.check_balances": {"task": "ledger.check_balances", "schedule": 60.0, "options": {"expires": 300.0}},
-    "ledger.export_roots": {"task": "ledger.export_roots", "schedule": 600.0, "options": {"expires": 3000.0}},
+    task: {"task": task, "schedule": seconds, "options": {"expires": 5 * seconds}}
+    for task, seconds in _EVERY_SECONDS.items()
 }
 
 # --- Providers ------------------------------------------------------------------------------------------------
