@@ -19,6 +19,7 @@ class Prefix(StrEnum):
     ATTEMPT = "att"
     CAPTURE = "cap"
     CANCELLATION = "can"
+    RESUMPTION = "res"
     REFUND = "ref"
     DISPUTE = "dsp"
     DISPUTE_RESPONSE = "dre"

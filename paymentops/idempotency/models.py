@@ -15,6 +15,7 @@ class Operation(models.TextChoices):
     CREATE_PAYMENT = "payments.create", "create a payment"
     CAPTURE = "payments.capture", "capture"
     CANCEL = "payments.cancel", "cancel"
+    RESUME = "payments.resume", "resume"
     REFUND = "payments.refund", "refund"
     PROPOSE_JOURNAL = "journals.propose", "propose a journal"
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from paymentops.core import ids
-from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, Refund
+from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, Refund, Resumption
 from paymentops.payments.states import AttemptState, PaymentState, RefundState
 
 # Made once: the standard library's function makes a new encoder for every call with options.
@@ -96,6 +96,16 @@ def capture(row: Capture, *, latest: Attempt | None) -> dict[str, Any]:
 
 def cancellation(row: Cancellation) -> dict[str, Any]:
     """Return the acceptance body of a cancellation; ``mode`` says how it was taken."""
+    return {
+        "id": row.public_id,
+        "payment": payment_id(row.payment_id),
+        "mode": row.mode,
+        "created_at": moment(row.created_at),
+    }
+
+
+def resumption(row: Resumption) -> dict[str, Any]:
+    """Return the acceptance body of a resumption; ``mode`` says how it was taken."""
     return {
         "id": row.public_id,
         "payment": payment_id(row.payment_id),

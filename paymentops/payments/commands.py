@@ -1,7 +1,9 @@
 """What a service can ask for, parsed and normalised; the business fields decide whether two requests are the same."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +62,24 @@ class CancelPayment:
     def business_fields(self) -> dict[str, Any]:
         """Return what counts for the fingerprint, contract version 1."""
         return {"payment": ids.public(ids.Prefix.PAYMENT, self.payment_id)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumePayment:
+    """Go on with a payment whose payer has acted; ``details`` are what they brought back, as it came."""
+
+    payment_id: UUID
+    details: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the details, hexadecimal: it stays when they are erased."""
+        whole = json.dumps(dict(self.details), sort_keys=True, separators=(",", ":"))
+        return sha256(whole.encode()).hexdigest()
+
+    def business_fields(self) -> dict[str, Any]:
+        """Return what counts for the fingerprint, contract version 1."""
+        return {"payment": ids.public(ids.Prefix.PAYMENT, self.payment_id), "details": self.digest}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

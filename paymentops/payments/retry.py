@@ -134,3 +134,8 @@ def by_hand(*, schedule: Sequence[timedelta], now: datetime) -> Planned:
     """Plan the next look at an attempt that nothing can resolve but news from the provider, or people."""
     delay = schedule[-1]
     return Planned(at=now + delay, inputs={"rule": BY_HAND, "delay_s": delay.total_seconds()})
+
+
+def at_once(*, rule: str, now: datetime) -> Planned:
+    """Plan what somebody asked for just now."""
+    return Planned(at=now, inputs={"rule": rule, "delay_s": 0.0})

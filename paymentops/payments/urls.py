@@ -5,7 +5,7 @@ from django.urls import path
 from paymentops.payments.api.notifications import WebhookView
 from paymentops.payments.api.reading import CaptureView, PaymentsView, PaymentView, RefundView
 from paymentops.payments.api.timeline import TimelineView
-from paymentops.payments.api.writing import BatchView, CancelView, CapturesView, RefundsView
+from paymentops.payments.api.writing import BatchView, CancelView, CapturesView, RefundsView, ResumeView
 
 urlpatterns = [
     path("payments", PaymentsView.as_view(), name="payments"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("payments/<str:payment_id>/captures", CapturesView.as_view(), name="payment-captures"),
     path("payments/<str:payment_id>/cancel", CancelView.as_view(), name="payment-cancel"),
     path("payments/<str:payment_id>/refunds", RefundsView.as_view(), name="payment-refunds"),
+    path("payments/<str:payment_id>/resume", ResumeView.as_view(), name="payment-resume"),
     path("payments/<str:payment_id>/timeline", TimelineView.as_view(), name="payment-timeline"),
     path("captures/<str:capture_id>", CaptureView.as_view(), name="capture"),
     path("refunds/<str:refund_id>", RefundView.as_view(), name="refund"),

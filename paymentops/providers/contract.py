@@ -122,6 +122,24 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """Takes back an authorisation that waits for its payer or for the provider, before anything was moved.
+
+    ``provider_reference`` is the provider's id of the charge where an earlier answer told it; ``submitted_at`` is when
+    the authorisation was first dispatched. The other fields are those of its instruction.
+    """
+
+    provider_key: str
+    reference: str
+    amount: Money
+    submitted_at: datetime
+    deadline: datetime
+    provider_reference: str = ""
+    capture_now: bool = False
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
     """The provider did it.
 
@@ -146,6 +164,7 @@ class Declined:
     """A definitive no. ``code`` is the provider's own code, ``retry_class`` what it means in our words.
 
     ``lapsed`` says that nobody refused: its time ran out before anything was moved, or what was held lapsed.
+    ``withdrawn`` says that nobody refused either: it was taken back before anything was moved.
     """
 
     code: str
@@ -154,6 +173,7 @@ class Declined:
     at: datetime
     provider_reference: str = ""
     lapsed: bool = False
+    withdrawn: bool = False
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -341,6 +361,18 @@ class Completing(Protocol):
 
     def complete(self, completion: Completion) -> Outcome:
         """Hand in what the payer brought back; the same details have one effect, however often they are handed in."""
+
+
+@runtime_checkable
+class Withdrawing(Protocol):
+    """What an adapter implements besides, if an authorisation can be taken back while it waits."""
+
+    def withdraw(self, withdrawal: Withdrawal) -> Outcome:
+        """Take the authorisation back; return how it stands then, which is ``Declined`` with ``withdrawn`` on success.
+
+        What can no longer be withdrawn is told as an inquiry would tell it: paid, refused, or still open. Withdrawing
+        twice has one effect. ``NotSent`` means that the provider was not reached, ``Unknown`` that an inquiry decides.
+        """
 
 
 def provider_key(attempt_id: UUID, *, limit: int) -> str:

@@ -1,6 +1,6 @@
 """A worker done by hand: the test takes each step, gives the provider's answers itself and moves the clock."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -11,14 +11,15 @@ from paymentops.access import operations as access
 from paymentops.access.actors import Actor
 from paymentops.core import clock, ids
 from paymentops.core.money import Money
-from paymentops.payments.commands import CancelPayment, CapturePayment, CreatePayment, RefundPayment
-from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, ProviderCall, Refund
+from paymentops.payments.commands import CancelPayment, CapturePayment, CreatePayment, RefundPayment, ResumePayment
+from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, ProviderCall, Refund, Resumption
 from paymentops.payments.operations import accepting, dispatching, outcomes, requesting
 from paymentops.payments.operations.accepting import Keyed, Requester
-from paymentops.payments.operations.dispatching import Ask, Claim, Send
+from paymentops.payments.operations.dispatching import Ask, Claim, HandIn, Send, Step, TakeBack
 from paymentops.payments.operations.outcomes import Answer, Recorded
 from paymentops.payments.states import CaptureMode
 from paymentops.providers.contract import (
+    ActionRequired,
     Approved,
     Declined,
     InquiryOutcome,
@@ -29,6 +30,13 @@ from paymentops.providers.contract import (
     RetryClass,
     Unknown,
 )
+
+_KINDS = {
+    Send: ProviderCall.Kind.DISPATCH,
+    Ask: ProviderCall.Kind.INQUIRY,
+    HandIn: ProviderCall.Kind.COMPLETION,
+    TakeBack: ProviderCall.Kind.WITHDRAWAL,
+}
 
 
 def make_requester(name: str = "shop") -> Requester:
@@ -51,10 +59,10 @@ class Hands:
         self.wait(0.001)
         return f"{what}-{next(self._number):08d}-of-a-test"
 
-    def pay(self, *, amount: int = 10000, capture: str = "automatic", **changes: Any) -> Payment:
+    def pay(self, *, amount: int = 10000, currency: str = "EUR", capture: str = "automatic", **changes: Any) -> Payment:
         command = CreatePayment(
             **{
-                "amount": Money(amount, "EUR"),
+                "amount": Money(amount, currency),
                 "method": Method.CARD,
                 "payment_token": "tok_approved",
                 "reference": "order-10293",
@@ -83,6 +91,12 @@ class Hands:
         self.wait(0.001)
         return Cancellation.objects.get(pk=made.resource_id)
 
+    def resume(self, payment: Payment, **details: str) -> Resumption:
+        command = ResumePayment(payment_id=payment.pk, details=details)
+        made = requesting.resume(requester=self.requester, key=self.key("resume"), command=command, now=self.now)
+        self.wait(0.001)
+        return Resumption.objects.get(pk=made.resource_id)
+
     def refund(self, payment: Payment, amount: int | None = None) -> Refund:
         command = RefundPayment(payment_id=payment.pk, amount=amount, reason="damaged")
         made = requesting.refund(requester=self.requester, key=self.key("refund"), command=command, now=self.now)
@@ -98,7 +112,7 @@ class Hands:
         [claim] = dispatching.claim_due(limit=1, now=self.now)
         return claim
 
-    def begin(self) -> Send | Ask | None:
+    def begin(self) -> Step | None:
         """Claim what is due and decide what it needs; nothing is called."""
         return dispatching.begin(claim=self.claim(), now=self.now)
 
@@ -109,17 +123,25 @@ class Hands:
 
     def asking(self) -> Ask:
         """Wait until the next inquiry is due and begin it."""
-        due = Attempt.objects.open().order_by("next_action_at").first()
-        assert due is not None
-        assert due.next_action_at is not None
-        self.now = max(self.now, due.next_action_at)
-        step = self.begin()
+        step = self._next()
         assert isinstance(step, Ask), step
         return step
 
-    def answer(self, step: Send | Ask, outcome: Outcome | InquiryOutcome) -> Recorded:
+    def handing_in(self) -> HandIn:
+        """Begin to hand in what a payer brought back, when it is due."""
+        step = self._next()
+        assert isinstance(step, HandIn), step
+        return step
+
+    def taking_back(self) -> TakeBack:
+        """Begin to take an authorisation back, when it is due."""
+        step = self._next()
+        assert isinstance(step, TakeBack), step
+        return step
+
+    def answer(self, step: Step, outcome: Outcome | InquiryOutcome) -> Recorded:
         """Record what the provider answered to a step, under the fence the step was begun with."""
-        kind = ProviderCall.Kind.DISPATCH if isinstance(step, Send) else ProviderCall.Kind.INQUIRY
+        kind = _KINDS[type(step)]
         return outcomes.record(
             answer=Answer(
                 attempt_id=step.claim.attempt_id,
@@ -165,6 +187,13 @@ class Hands:
                 assert resend is not None
                 self.answer(resend, self.unknown())
 
+    def _next(self) -> Step | None:
+        due = Attempt.objects.open().order_by("next_action_at").first()
+        assert due is not None
+        assert due.next_action_at is not None
+        self.now = max(self.now, due.next_action_at)
+        return self.begin()
+
     # --- what a provider answers ---------------------------------------------------------------------------------
 
     def sold(self, amount: int = 10000) -> Approved:
@@ -181,6 +210,13 @@ class Hands:
     def declined(self, retry_class: RetryClass = RetryClass.SOFT_DECLINE, code: str = "insufficient_funds") -> Declined:
         return Declined(code=code, retry_class=retry_class, message="No.", at=self.now)
 
+    def waits(self, *, kind: str = "redirect", ends_in: timedelta = timedelta(hours=1)) -> ActionRequired:
+        action = {"type": kind, "url": f"https://bank.example/{kind}"}
+        return ActionRequired(provider_reference="ch_1", action=action, at=self.now, expires_at=self.now + ends_in)
+
+    def taken_back(self) -> Declined:
+        return replace(self.declined(RetryClass.HARD_DECLINE, code="withdrawn"), withdrawn=True)
+
     def unknown(self, reason: str = "http_500") -> Unknown:
         return Unknown(reason=reason, at=self.now)
 
@@ -196,6 +232,12 @@ class Hands:
     def sale(self, amount: int = 10000) -> Payment:
         payment = self.pay(amount=amount)
         self.send(self.sold(amount))
+        return fresh(payment)
+
+    def waiting(self, **changes: Any) -> Payment:
+        """Make a payment that waits for its payer."""
+        payment = self.pay(**changes)
+        self.send(self.waits())
         return fresh(payment)
 
     def hold(self, amount: int = 10000) -> Payment:

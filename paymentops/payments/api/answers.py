@@ -3,6 +3,9 @@
 import re
 import threading
 import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from typing import Final, cast
 from uuid import UUID
 
@@ -13,6 +16,7 @@ from rest_framework.request import Request
 from paymentops.access.api import Caller
 from paymentops.idempotency import keys
 from paymentops.payments import bodies, queries
+from paymentops.payments.models import Payment
 from paymentops.payments.operations.accepting import Accepted, Requester
 
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?=$|[,;\s])", re.IGNORECASE)
@@ -74,12 +78,31 @@ def _preferred_wait(request: Request) -> int:
     return min(int(found[1]), settings.PREFER_WAIT_MAX_SECONDS) if found else 0
 
 
+def wait_for_answer(request: Request, payment: Payment, *, since: datetime) -> tuple[Payment, int]:
+    """Wait until a provider has said something about the payment since then, as long as the caller prefers to.
+
+    Returns the payment as it is then, and the seconds to name in ``Preference-Applied``; 0 when nothing was waited for.
+    """
+    seconds = _preferred_wait(request)
+    if seconds == 0 or not _waiting_places.acquire(blocking=False):
+        return payment, 0
+    has_news = partial(queries.has_answer_since, since=since)
+    try:
+        return _wait(payment.client_id, payment.pk, seconds, has_news), seconds
+    finally:
+        _waiting_places.release()
+
+
 def _wait_for_outcome(client_id: UUID, payment_id: UUID, seconds: int) -> bytes:
+    return bodies.to_bytes(bodies.payment(_wait(client_id, payment_id, seconds, queries.has_settled_down)))
+
+
+def _wait(client_id: UUID, payment_id: UUID, seconds: int, is_over: Callable[[Payment], bool]) -> Payment:
     ends_at = time.monotonic() + seconds
     while True:
         payment = queries.payment_of(client_id=client_id, payment_id=payment_id)
-        if queries.has_settled_down(payment) or time.monotonic() >= ends_at:
-            return bodies.to_bytes(bodies.payment(payment))
+        if is_over(payment) or time.monotonic() >= ends_at:
+            return payment
         time.sleep(_LOOK_EVERY_SECONDS)
 
 

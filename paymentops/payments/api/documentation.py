@@ -89,6 +89,12 @@ DETAIL: Final[dict[str, Any]] = {
     "operation_id": "get_payment",
     "tags": _TAGS,
     "summary": "Show a payment with its captures and refunds",
+    "description": "`refresh=true` has the provider asked about what is undecided, at most once in the first interval "
+    "of its schedule; with `Prefer: wait=N` the answer waits up to N seconds for what the provider says.",
+    "parameters": [
+        OpenApiParameter("refresh", OpenApiTypes.BOOL, description="Ask the provider about what is undecided."),
+        _PREFER,
+    ],
     "responses": {200: s.PaymentDetailSchema, **_PROBLEMS},
 }
 BATCH: Final[dict[str, Any]] = {
@@ -136,11 +142,24 @@ CANCEL: Final[dict[str, Any]] = {
     "tags": _TAGS,
     "summary": "Cancel a payment or release the rest of it",
     "description": "201 when it was cancelled at once (`AT_ONCE`) or the hold is being released (`VOID`); 202 when an "
-    "outcome is still open (`WAITING`): the hold is then released as soon as the outcome is known, unless it was "
-    "captured by then.",
+    "outcome is still open (`WAITING`): what waits for its payer is taken back at the provider where that can be done, "
+    "and a hold is released as soon as the outcome is known, unless it was captured by then.",
     "parameters": [_KEY],
     "request": s.CancelBody,
     "responses": {201: s.CancellationSchema, 202: s.CancellationSchema, **_PROBLEMS},
+}
+RESUME: Final[dict[str, Any]] = {
+    "operation_id": "resume_payment",
+    "tags": _TAGS,
+    "summary": "Go on with a payment whose payer has acted",
+    "description": "Send what the payer brought back from the `next_action` as `details`. `COMPLETION`: a worker hands "
+    "it in to the provider, and the payment is `PROCESSING` until the answer. `INQUIRY`: the payer acted at the "
+    "provider itself, which is asked how it stands; nothing of the details is kept. With provider `sandbox`, "
+    "`result` decides: `approve`, `decline`, `abandon`, or `step_up` for another action.",
+    "parameters": [_KEY],
+    "request": s.ResumeBody,
+    "responses": {201: s.ResumptionSchema, **_PROBLEMS},
+    "examples": [OpenApiExample("Back from a redirect", value={"details": {"result": "approve"}}, request_only=True)],
 }
 REFUND: Final[dict[str, Any]] = {
     "operation_id": "refund_payment",

@@ -7,11 +7,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from paymentops.access.models import Scope
-from paymentops.core import ids
+from paymentops.core import clock, ids
 from paymentops.core.json_view import JsonView, NewestFirst
-from paymentops.payments import bodies, queries
+from paymentops.payments import bodies, doorbell, queries
 from paymentops.payments.api import answers, documentation, writing
-from paymentops.payments.api.serializers import PaymentFilters
+from paymentops.payments.api.serializers import PaymentFilters, PaymentRefresh
+from paymentops.payments.operations import asking
 
 
 class PaymentsView(JsonView):
@@ -49,17 +50,28 @@ class PaymentView(JsonView):
 
     @extend_schema(**documentation.DETAIL)
     def get(self, request: Request, payment_id: str) -> HttpResponse:
-        """Show a payment as it stands, with its captures and refunds."""
+        """Show a payment as it stands, with its captures and refunds; ask its provider first, if so wished."""
+        wish = PaymentRefresh(data=request.query_params)
+        wish.is_valid(raise_exception=True)
         payment = queries.payment_of(
             client_id=answers.caller(request).client_id, payment_id=ids.parse(ids.Prefix.PAYMENT, payment_id)
         )
-        return answers.representation(
+        waited = 0
+        if wish.validated_data["refresh"]:
+            now = clock.now()
+            asking.ask_soon(payment_id=payment.pk, now=now)
+            doorbell.ring()
+            payment, waited = answers.wait_for_answer(request, payment, since=now)
+        response = answers.representation(
             bodies.payment(payment)
             | {
                 "captures": [bodies.capture(row, latest=latest) for row, latest in queries.captures_of(payment)],
                 "refunds": [bodies.refund(row) for row in queries.refunds_of(payment)],
             }
         )
+        if waited:
+            response["Preference-Applied"] = f"wait={waited}"
+        return response
 
 
 class CaptureView(JsonView):

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from paymentops.core.fields import Currency, Metadata, MinorUnits, Strict, Text
 from paymentops.core.money import Money
 from paymentops.payments.commands import CreatePayment
-from paymentops.payments.models import Cancellation
+from paymentops.payments.models import Cancellation, Resumption
 from paymentops.payments.states import AttemptState, CaptureMode, FailureClass, PaymentState, RefundState
 from paymentops.providers.contract import Method
 
@@ -53,6 +54,50 @@ class CancelBody(Strict):
     """Nothing to say; the body may be empty."""
 
 
+@extend_schema_field(
+    {"type": "object", "additionalProperties": {"type": "string", "maxLength": 16_000}, "maxProperties": 20}
+)
+class PayerDetails(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
+    """What a payer brought back: up to 20 names of 100 characters with text values, not a character changed."""
+
+    MOST_ENTRIES = 20
+    MOST_CHARACTERS = 16_000
+    default_error_messages = {
+        "not_object": "Send an object of names and text values.",
+        "too_many": f"Send at most {MOST_ENTRIES} entries.",
+        "bad_name": "Names have 1 to 100 printable characters.",
+        "bad_value": f"Send printable text of at most {MOST_CHARACTERS} characters as the value of {{name!r}}.",
+    }
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        """Return the entries as they came."""
+        if not isinstance(data, dict):
+            self.fail("not_object")
+        if len(data) > self.MOST_ENTRIES:
+            self.fail("too_many")
+        for name, value in data.items():
+            if not name.isprintable() or not 0 < len(name) <= 100:
+                self.fail("bad_name")
+            if not isinstance(value, str) or not value.isprintable() or len(value) > self.MOST_CHARACTERS:
+                self.fail("bad_value", name=name)
+        return dict(data)
+
+    def to_representation(self, value: dict[str, str]) -> dict[str, str]:
+        """Return the entries unchanged."""
+        return value
+
+
+class ResumeBody(Strict):
+    """What the payer brought back."""
+
+    details = PayerDetails(
+        required=False,
+        default=dict,
+        help_text="What the payer came back with, names and values as the provider gave them. Kept until the provider "
+        "has answered, then erased; never shown.",
+    )
+
+
 class RefundBody(Strict):
     """How much to give back, and why."""
 
@@ -60,6 +105,12 @@ class RefundBody(Strict):
         required=False, allow_null=True, default=None, help_text="Leave out to give back all that is left."
     )
     reason = Text(most=200, blank=True, required=False, default="")
+
+
+class PaymentRefresh(serializers.Serializer[Any]):
+    """Whether the provider is asked before the answer."""
+
+    refresh = serializers.BooleanField(required=False, default=False)
 
 
 class PaymentFilters(serializers.Serializer[Any]):
@@ -166,6 +217,15 @@ class CancellationSchema(serializers.Serializer[Any]):
     id = serializers.CharField()
     payment = serializers.CharField()
     mode = serializers.ChoiceField(choices=Cancellation.Mode.choices)
+    created_at = serializers.DateTimeField()
+
+
+class ResumptionSchema(serializers.Serializer[Any]):
+    """A resumption and how it was taken."""
+
+    id = serializers.CharField()
+    payment = serializers.CharField()
+    mode = serializers.ChoiceField(choices=Resumption.Mode.choices)
     created_at = serializers.DateTimeField()
 
 

@@ -1,6 +1,8 @@
 """The doors through which money is asked to move. Each parses, calls one operation and translates the answer."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, ClassVar, Final
 
@@ -17,8 +19,15 @@ from paymentops.core.json_view import JsonView
 from paymentops.idempotency import keys
 from paymentops.payments import doorbell
 from paymentops.payments.api import answers, documentation
-from paymentops.payments.api.serializers import BatchItemBody, CancelBody, CaptureBody, CreatePaymentBody, RefundBody
-from paymentops.payments.commands import CancelPayment, CapturePayment, RefundPayment
+from paymentops.payments.api.serializers import (
+    BatchItemBody,
+    CancelBody,
+    CaptureBody,
+    CreatePaymentBody,
+    RefundBody,
+    ResumeBody,
+)
+from paymentops.payments.commands import CancelPayment, CapturePayment, RefundPayment, ResumePayment
 from paymentops.payments.operations import accepting, requesting
 from paymentops.payments.operations.accepting import Accepted, Keyed, Result
 
@@ -73,13 +82,13 @@ class CapturesView(JsonView):
         """Take part or all of what an authorised payment holds."""
         key = answers.idempotency_key(request)
         values = _values(CaptureBody, request)
-        result = requesting.capture(
-            requester=answers.requester(request),
-            key=key,
-            command=CapturePayment(payment_id=ids.parse(ids.Prefix.PAYMENT, payment_id), amount=values["amount"]),
-            now=clock.now(),
-        )
-        doorbell.ring()
+        with _ringing():
+            result = requesting.capture(
+                requester=answers.requester(request),
+                key=key,
+                command=CapturePayment(payment_id=ids.parse(ids.Prefix.PAYMENT, payment_id), amount=values["amount"]),
+                now=clock.now(),
+            )
         return answers.accepted(
             result, location=f"/api/v1/captures/{ids.public(ids.Prefix.CAPTURE, result.resource_id)}"
         )
@@ -95,10 +104,30 @@ class CancelView(JsonView):
         """Cancel a payment that was not captured, or release the rest of one that was captured in part."""
         key = answers.idempotency_key(request)
         _values(CancelBody, request)
-        result = requesting.cancel(
+        with _ringing():
+            result = requesting.cancel(
+                requester=answers.requester(request),
+                key=key,
+                command=CancelPayment(payment_id=ids.parse(ids.Prefix.PAYMENT, payment_id)),
+                now=clock.now(),
+            )
+        return answers.accepted(result, location=f"/api/v1/payments/{payment_id}")
+
+
+class ResumeView(JsonView):
+    """Going on with one payment after its payer has acted."""
+
+    required_scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
+
+    @extend_schema(**documentation.RESUME)
+    def post(self, request: Request, payment_id: str) -> HttpResponse:
+        """Hand in what the payer brought back, or ask the provider where the payer acted there."""
+        key = answers.idempotency_key(request)
+        values = _values(ResumeBody, request)
+        result = requesting.resume(
             requester=answers.requester(request),
             key=key,
-            command=CancelPayment(payment_id=ids.parse(ids.Prefix.PAYMENT, payment_id)),
+            command=ResumePayment(payment_id=ids.parse(ids.Prefix.PAYMENT, payment_id), details=values["details"]),
             now=clock.now(),
         )
         doorbell.ring()
@@ -127,6 +156,15 @@ class RefundsView(JsonView):
         )
         doorbell.ring()
         return answers.accepted(result, location=f"/api/v1/refunds/{ids.public(ids.Prefix.REFUND, result.resource_id)}")
+
+
+@contextmanager
+def _ringing() -> Iterator[None]:
+    """Ring after a refusal, too: one because of an open operation makes the inquiry about that one due."""
+    try:
+        yield
+    finally:
+        doorbell.ring()
 
 
 def _values(kind: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from paymentops.payments.models.moving import Cause
 from paymentops.payments.models.payment import Payment
 from paymentops.payments.models.refund import Refund
 from paymentops.payments.models.requests import Cancellation, Capture
+from paymentops.payments.models.resumption import Resumption
 from paymentops.payments.models.transitions import AttemptTransition, PaymentTransition, RefundTransition
 from paymentops.payments.models.webhooks import InboundNotification, WebhookDelivery
 
@@ -24,5 +25,6 @@ __all__ = [
     "ProviderCall",
     "Refund",
     "RefundTransition",
+    "Resumption",
     "WebhookDelivery",
 ]

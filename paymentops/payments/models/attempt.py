@@ -61,6 +61,8 @@ class Attempt(Versioned):
     schedule = models.JSONField(default=dict)
     dispatches = models.PositiveSmallIntegerField(default=0)
     inquiries = models.PositiveSmallIntegerField(default=0)
+    completions = models.PositiveSmallIntegerField(default=0, db_default=0)
+    withdrawals = models.PositiveSmallIntegerField(default=0, db_default=0)
     first_dispatched_at = models.DateTimeField(null=True, blank=True)
     last_dispatched_at = models.DateTimeField(null=True, blank=True)
     was_unknown = models.BooleanField(default=False)
@@ -225,6 +227,8 @@ class ProviderCall(models.Model):
 
         DISPATCH = "DISPATCH", "sent"
         INQUIRY = "INQUIRY", "asked"
+        COMPLETION = "COMPLETION", "handed in what the payer brought back"
+        WITHDRAWAL = "WITHDRAWAL", "asked to take it back"
         NOTIFICATION = "NOTIFICATION", "told by the provider"
         DECISION = "DECISION", "decided by two people"
 

@@ -1,21 +1,17 @@
 """What an answer does, operation by operation. Payment and attempt are locked; the caller's transaction is open."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db.models import Q
 
 from paymentops.payments.models import Attempt, Cause, Payment
 from paymentops.payments.models.payment import default_hold
-from paymentops.payments.operations import asking, books, moving, preparing, withdrawing
+from paymentops.payments.operations import books, moving, preparing, withdrawing
 from paymentops.payments.states import OPEN_ATTEMPT_STATES as OPEN
 from paymentops.payments.states import AttemptState, FailureClass, PaymentState
 from paymentops.providers import registry
-from paymentops.providers.contract import ActionRequired, Approved, Declined, Operation, Pending, RetryClass
-
-_PAYER_MAY_ACT_FOR: Final = timedelta(hours=1)
-# What a payer did in the last moment may be told a little later.
-TOLD_LATE: Final = timedelta(minutes=2)
+from paymentops.providers.contract import Approved, Declined, Operation, RetryClass
 
 FAILURE_CLASSES: Final = {
     RetryClass.INVALID: FailureClass.INVALID_REQUEST,
@@ -57,6 +53,9 @@ def decline(payment: Payment, attempt: Attempt, outcome: Declined, *, cause: Cau
     if outcome.lapsed and attempt.operation == Operation.AUTHORIZE:
         withdrawing.lapse(payment, attempt, cause=cause, occurred_at=outcome.at, now=now)
         return
+    if outcome.withdrawn and attempt.operation == Operation.AUTHORIZE:
+        withdrawing.take_back(payment, attempt, cause=cause, occurred_at=outcome.at, now=now)
+        return
     if outcome.retry_class is RetryClass.INVALID:
         attempt.fail()
     else:
@@ -74,63 +73,6 @@ def give_up(payment: Payment, attempt: Attempt, *, cause: Cause, now: datetime) 
     attempt.fail()
     moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=now, now=now)
     _moved_nothing(payment, attempt, FailureClass.TECHNICAL, cause=cause, occurred_at=now, now=now)
-
-
-def require_action(payment: Payment, attempt: Attempt, outcome: ActionRequired, *, cause: Cause, now: datetime) -> None:
-    """Wait for the payer; look again by the provider's schedule in case its notification never comes.
-
-    The last look is when the payer's time is over: what still waits by then has expired.
-    """
-    ends_at = outcome.expires_at or outcome.at + _PAYER_MAY_ACT_FOR
-    if attempt.state == AttemptState.ACTION_REQUIRED:
-        _still_waiting(payment, attempt, outcome, cause, now)
-        return
-    before = attempt.state
-    attempt.require_action(provider_reference=outcome.provider_reference)
-    _look_again(attempt, now, no_later_than=ends_at + TOLD_LATE)
-    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
-    if attempt.operation == Operation.AUTHORIZE and payment.state != PaymentState.REQUIRES_ACTION:
-        before = payment.state
-        payment.require_action(action=dict(outcome.action), expires_at=ends_at)
-        moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
-    elif attempt.refund is not None:
-        refund = attempt.refund
-        before = refund.state
-        refund.require_action()
-        moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=outcome.at, now=now)
-
-
-def _still_waiting(payment: Payment, attempt: Attempt, outcome: ActionRequired, cause: Cause, now: datetime) -> None:
-    ends_at = max(payment.expires_at, outcome.expires_at or payment.expires_at)
-    # Only an answer to our question says how it stands now; a notification may be an old one.
-    was_asked = cause.kind == "inquiry"
-    if was_asked and payment.state == PaymentState.REQUIRES_ACTION and ends_at + TOLD_LATE <= now:
-        withdrawing.lapse(payment, attempt, cause=cause, occurred_at=ends_at, now=now)
-        return
-    _look_again(attempt, now, no_later_than=ends_at + TOLD_LATE)
-    moving.save_attempt_rescheduled(attempt)
-
-
-def pend(payment: Payment, attempt: Attempt, outcome: Pending, *, cause: Cause, now: datetime) -> None:
-    """Wait for the provider; look again by its schedule in case its notification never comes."""
-    if attempt.state == AttemptState.PENDING:
-        _look_again(attempt, now)
-        moving.save_attempt_rescheduled(attempt)
-        return
-    before = attempt.state
-    attempt.pend(provider_reference=outcome.provider_reference)
-    _look_again(attempt, now)
-    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
-    undecided = (PaymentState.UNKNOWN_OUTCOME, PaymentState.REQUIRES_ACTION)
-    if attempt.operation == Operation.AUTHORIZE and payment.state in undecided:
-        before = payment.state
-        payment.start_processing()
-        moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
-    elif attempt.refund is not None:
-        refund = attempt.refund
-        before = refund.state
-        refund.pend()
-        moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=outcome.at, now=now)
 
 
 def _authorized(payment: Payment, outcome: Approved, cause: Cause, now: datetime) -> None:
@@ -236,12 +178,3 @@ def _refund_failed(payment: Payment, attempt: Attempt, *, cause: Cause, occurred
     moving.save_payment_changed(payment, now=now)
     moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=occurred_at, now=now)
     books.refund_failed(payment, refund, occurred_at=occurred_at, now=now)
-
-
-def _look_again(attempt: Attempt, now: datetime, *, no_later_than: datetime | None = None) -> None:
-    planned = asking.next_look(attempt, now=now)
-    attempt.lease_expires_at = None
-    attempt.next_action_at = planned.at
-    if no_later_than is not None and now < no_later_than:
-        attempt.next_action_at = min(planned.at, no_later_than)
-    attempt.schedule = planned.inputs

@@ -20,12 +20,12 @@ from django.db import connection, transaction
 from paymentops.core import failpoints
 from paymentops.core.failpoints import Point
 from paymentops.payments import retry
-from paymentops.payments.models import Attempt, Cause, Payment
-from paymentops.payments.operations import moving, withdrawing
+from paymentops.payments.models import Attempt, Cause, Payment, Resumption
+from paymentops.payments.operations import moving, payer, waiting, withdrawing
 from paymentops.payments.queries import ambiguity as reading
 from paymentops.payments.states import AttemptState, CaptureMode, PaymentState
 from paymentops.providers import registry
-from paymentops.providers.contract import Instruction, Method, Operation, Question
+from paymentops.providers.contract import Completion, Instruction, Method, Operation, Question, Withdrawal
 
 # Whoever holds this advisory lock keeps every worker from taking on work; it ends with the holder's connection.
 _HOLD_LOCK: Final = 0x7061796F  # "payo"
@@ -75,6 +75,29 @@ class Ask:
     question: Question
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandIn:
+    """That what the payer brought back is handed in is committed; it may leave now."""
+
+    claim: Claim
+    provider: str
+    number: int
+    completion: Completion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack:
+    """That the authorisation is to be taken back is committed; the provider may be told now."""
+
+    claim: Claim
+    provider: str
+    number: int
+    withdrawal: Withdrawal
+
+
+type Step = Send | Ask | HandIn | TakeBack
+
+
 def claim_due(*, limit: int, now: datetime) -> list[Claim]:
     """Claim up to ``limit`` due attempts for one lease; two workers never get the same one."""
     until = now + timedelta(seconds=settings.LEASE_SECONDS)
@@ -94,7 +117,7 @@ def held() -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_HOLD_LOCK])
 
 
-def begin(*, claim: Claim, now: datetime) -> Send | Ask | None:
+def begin(*, claim: Claim, now: datetime) -> Step | None:
     """Decide under lock what a claimed attempt needs, and commit it before anything leaves.
 
     Locks the payment, then the attempt. Returns ``None`` when there is nothing to call: the claim has passed to
@@ -112,13 +135,27 @@ def begin(*, claim: Claim, now: datetime) -> Send | Ask | None:
             case AttemptState.DISPATCHED:
                 _lose_dead_worker(payment, attempt, claim, now)
                 return None
-            case _ if _is_asked(attempt, now):
-                return _ask(payment, attempt, claim, now)
-            case AttemptState.UNKNOWN if _may_send_unasked(payment, attempt, now):
-                return _dispatch(payment, attempt, claim, now)
             case _:
-                _wait_for_news(payment, attempt, claim, now)
-                return None
+                return _begin_open(payment, attempt, claim, now)
+
+
+def _begin_open(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> Step | None:
+    """Decide what an attempt needs that waits, or of which nobody knows whether it happened."""
+    in_doubt = attempt.state == AttemptState.UNKNOWN
+    can_inquire = registry.get(attempt.provider).capabilities.can_inquire
+    # A doubt is resolved by asking first; where nobody can be asked, what has one effect only is done again.
+    is_ready = not in_doubt or not can_inquire
+    if is_ready and payer.is_unwanted(payment, attempt) and (attempt.withdrawals or not in_doubt):
+        return _take_back(payment, attempt, claim, now)
+    resumption = payer.resumption_of(attempt)
+    if is_ready and resumption is not None:
+        return _hand_in(payment, attempt, resumption, claim, now)
+    if _is_asked(attempt, now):
+        return _ask(payment, attempt, claim, now)
+    if in_doubt and _may_send_unasked(payment, attempt, now):
+        return _dispatch(payment, attempt, claim, now)
+    _wait_for_news(payment, attempt, claim, now)
+    return None
 
 
 def begin_resend(*, claim: Claim, now: datetime) -> Send | None:
@@ -140,6 +177,26 @@ def _is_asked(attempt: Attempt, now: datetime) -> bool:
         and reading.is_past_cut_off(attempt, now=now)
     )
     return registry.get(attempt.provider).capabilities.can_inquire and not waits_for_people
+
+
+def _take_back(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> TakeBack:
+    withdrawal = payer.withdrawal(payment, attempt, now=now)
+    return TakeBack(claim=claim, provider=attempt.provider, number=attempt.withdrawals, withdrawal=withdrawal)
+
+
+def _hand_in(payment: Payment, attempt: Attempt, resumption: Resumption, claim: Claim, now: datetime) -> HandIn | None:
+    """Hand in what the payer brought back, also after a worker died over it: the same details have one effect."""
+    if payer.may_hand_in(payment, resumption, now=now):
+        completion = payer.completion(payment, attempt, resumption, now=now)
+        return HandIn(claim=claim, provider=attempt.provider, number=attempt.completions, completion=completion)
+    if attempt.state == AttemptState.ACTION_REQUIRED:
+        cause = Cause(
+            "return", f"{attempt.public_id}/{claim.fence}", reason="What the payer brought back was not handed in."
+        )
+        waiting.ask_the_payer_again(payment, attempt, resumption, cause=cause, now=now)
+    else:
+        _wait_for_news(payment, attempt, claim, now)
+    return None
 
 
 def _may_send_unasked(payment: Payment, attempt: Attempt, now: datetime) -> bool:

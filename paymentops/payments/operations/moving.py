@@ -16,6 +16,7 @@ from paymentops.payments.models import (
     Refund,
     RefundTransition,
 )
+from paymentops.payments.states import AttemptState
 
 _PAYMENT_FIELDS: Final = [
     "state", "version", "resume_state", "authorized", "captured", "voided", "reversed", "refunded", "refund_reserved",
@@ -24,9 +25,12 @@ _PAYMENT_FIELDS: Final = [
 ]  # fmt: skip
 _ATTEMPT_FIELDS: Final = [
     "state", "version", "fence", "lease_expires_at", "next_action_at", "schedule", "dispatches", "inquiries",
+    "completions", "withdrawals",
     "first_dispatched_at", "last_dispatched_at", "was_unknown", "unknown_since", "not_found_at", "provider_reference",
     "alarms", "result_code", "result_class", "result_message",
 ]  # fmt: skip
+# In these, what a payer brought back may still have to be handed in, once more.
+_MAY_BE_RESUMED: Final = (AttemptState.ACTION_REQUIRED, AttemptState.UNKNOWN)
 _REFUND_FIELDS: Final = ["state", "version", "failure_code", "failure_message", "updated_at"]
 
 
@@ -87,7 +91,12 @@ def tell_late_evidence(
 
 
 def save_attempt_moved(attempt: Attempt, *, before: str, cause: Cause, occurred_at: datetime, now: datetime) -> None:
-    """Save an attempt whose state has moved: version + 1 and one transition."""
+    """Save an attempt whose state has moved: version + 1 and one transition.
+
+    What its payer brought back is erased as soon as it is of no more use.
+    """
+    if before in _MAY_BE_RESUMED and attempt.state not in _MAY_BE_RESUMED:
+        attempt.resumptions.forget(now=now)
     attempt.version += 1
     attempt.save(update_fields=_ATTEMPT_FIELDS)
     AttemptTransition.objects.create(

@@ -23,7 +23,9 @@ from paymentops.payments.operations import (
     expiring,
     late_evidence,
     moving,
+    payer,
     unmatched,
+    waiting,
     withdrawing,
 )
 from paymentops.payments.queries import ambiguity as reading
@@ -45,6 +47,9 @@ from paymentops.providers.contract import (
 )
 
 _IN_DOUBT = (AttemptState.DISPATCHED, AttemptState.UNKNOWN, AttemptState.PENDING, AttemptState.ACTION_REQUIRED)
+_WAITING = (AttemptState.PENDING, AttemptState.ACTION_REQUIRED)
+# Calls about an authorisation that waits already; what they bring may be nothing but news of the call itself.
+_ABOUT_THE_PAYER = (ProviderCall.Kind.COMPLETION, ProviderCall.Kind.WITHDRAWAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +163,7 @@ def _apply(
         case Declined():
             return Recorded(applied=_declined(payment, attempt, answer, outcome, cause, now))
         case _ if answer.fence is None or answer.fence == attempt.fence:
-            return _apply_indefinite(payment, attempt, outcome, cause, now)
+            return _apply_indefinite(payment, attempt, answer, outcome, cause, now)
         case _:
             return Recorded(applied=False)
 
@@ -178,6 +183,8 @@ def _declined(  # noqa: PLR0917 - what every answer is applied to
         return expiring.let_go(payment, cause=told, occurred_at=outcome.at, now=now)
     if attempt.state not in _IN_DOUBT:
         return False
+    if answer.kind in _ABOUT_THE_PAYER and outcome.retry_class is RetryClass.INVALID and not outcome.withdrawn:
+        return answer.fence == attempt.fence and _not_taken(payment, attempt, answer, outcome, cause, now)
     if _says_nothing(attempt, answer, outcome):
         attempt.result_message = f"{outcome.code}: {outcome.message}"[:300]
         withdrawing.lose_sight(payment, attempt, cause=cause, now=now)
@@ -186,19 +193,46 @@ def _declined(  # noqa: PLR0917 - what every answer is applied to
     return True
 
 
-def _apply_indefinite(
-    payment: Payment, attempt: Attempt, outcome: Outcome | InquiryOutcome, cause: Cause, now: datetime
+def _not_taken(  # noqa: PLR0917 - what every answer is applied to
+    payment: Payment, attempt: Attempt, answer: Answer, outcome: Declined, cause: Cause, now: datetime
+) -> bool:
+    """Follow a provider that refused to look at what the payer brought back, or at a withdrawal, as invalid.
+
+    It says nothing about the authorisation, which still waits: the payer may act again, or an inquiry tells.
+    """
+    attempt.result_message = f"{outcome.code}: {outcome.message}"[:300]
+    resumption = payer.resumption_of(attempt)
+    if attempt.state == AttemptState.UNKNOWN:
+        _ask_again(attempt, now)
+    elif answer.kind == ProviderCall.Kind.COMPLETION and resumption is not None:
+        told = Cause(cause.kind, cause.reference, reason=f"The provider did not take it: {outcome.message}")
+        waiting.ask_the_payer_again(payment, attempt, resumption, cause=told, now=now)
+    else:
+        withdrawing.lose_sight(payment, attempt, cause=cause, now=now)
+    return True
+
+
+def _apply_indefinite(  # noqa: PLR0917 - what every answer is applied to
+    payment: Payment,
+    attempt: Attempt,
+    answer: Answer,
+    outcome: Outcome | InquiryOutcome,
+    cause: Cause,
+    now: datetime,
 ) -> Recorded:
     """Apply what neither says yes nor no; it counts from the holder of the present fence only."""
     in_doubt = attempt.state in _IN_DOUBT
+    about_payer = answer.kind in _ABOUT_THE_PAYER and attempt.state in _WAITING
     match outcome:
         case ActionRequired() if in_doubt:
-            concluding.require_action(payment, attempt, outcome, cause=cause, now=now)
+            return Recorded(applied=waiting.require_action(payment, attempt, outcome, cause=cause, now=now))
         case Pending() if in_doubt:
-            concluding.pend(payment, attempt, outcome, cause=cause, now=now)
+            waiting.pend(payment, attempt, outcome, cause=cause, now=now)
+        case NotSent() if answer.kind in _ABOUT_THE_PAYER and in_doubt:
+            waiting.put_off(payment, attempt, outcome, number=answer.number, now=now)
         case NotSent() if attempt.state == AttemptState.DISPATCHED:
             _not_sent(payment, attempt, outcome, cause, now)
-        case Unknown() if attempt.state == AttemptState.DISPATCHED:
+        case Unknown() if attempt.state == AttemptState.DISPATCHED or about_payer:
             attempt.provider_reference = outcome.provider_reference or attempt.provider_reference
             attempt.result_message = outcome.reason[:300]
             withdrawing.lose_sight(payment, attempt, cause=cause, now=now)
@@ -284,7 +318,9 @@ def _not_found(payment: Payment, attempt: Attempt, cause: Cause, now: datetime) 
         first_sent_at=attempt.first_dispatched_at or attempt.created_at,
         now=now,
     )
-    if may_resend and attempt.state == AttemptState.UNKNOWN and payment.cancel_requested_at is None:
+    # What had reached the provider before is not sent a second time because the provider forgot it.
+    was_there = attempt.completions or attempt.withdrawals
+    if may_resend and not was_there and attempt.state == AttemptState.UNKNOWN and payment.cancel_requested_at is None:
         return Recorded(applied=True, resend=True)
     if attempt.state == AttemptState.ACTION_REQUIRED and payment.expires_at <= now:
         withdrawing.lapse(payment, attempt, cause=cause, occurred_at=payment.expires_at, now=now)
@@ -297,6 +333,8 @@ def _cause_kind(answer: Answer) -> str:
     return {
         ProviderCall.Kind.DISPATCH: "outcome",
         ProviderCall.Kind.INQUIRY: "inquiry",
+        ProviderCall.Kind.COMPLETION: "completion",
+        ProviderCall.Kind.WITHDRAWAL: "withdrawal",
         ProviderCall.Kind.NOTIFICATION: "notification",
     }[answer.kind]
 

@@ -20,9 +20,9 @@ from paymentops.idempotency import operations as idempotency
 from paymentops.idempotency.models import IdempotencyKey, Operation
 from paymentops.idempotency.operations import Use
 from paymentops.payments import bodies
-from paymentops.payments.commands import CancelPayment, CapturePayment, RefundPayment
-from paymentops.payments.models import Attempt, Cancellation, Capture, Cause, Payment, Refund
-from paymentops.payments.operations import asking, books, moving, preparing, withdrawing
+from paymentops.payments.commands import CancelPayment, CapturePayment, RefundPayment, ResumePayment
+from paymentops.payments.models import Attempt, Cancellation, Capture, Cause, Payment, Refund, Resumption
+from paymentops.payments.operations import asking, books, moving, payer, preparing, resuming, withdrawing
 from paymentops.payments.operations.accepting import Accepted, Requester
 from paymentops.payments.states import AttemptState, PaymentState
 from paymentops.providers import contract, registry
@@ -154,6 +154,28 @@ def cancel(*, requester: Requester, key: str, command: CancelPayment, now: datet
     )
 
 
+def resume(*, requester: Requester, key: str, command: ResumePayment, now: datetime) -> Accepted:
+    """Go on with a payment whose payer has acted: a worker hands in what they brought, or asks the provider.
+
+    Raises:
+        NotFound: this client has no such payment.
+        NotResumable: it does not wait for its payer; the key stays free.
+        KeyReused, KeyInFlight: see ``accepting``.
+    """
+    use = _use(requester, Operation.RESUME, key, command.business_fields())
+
+    def make(payment: Payment, claimed: IdempotencyKey) -> bytes:
+        cause = Cause("request", str(claimed.pk), actor=requester.actor)
+        return bodies.to_bytes(bodies.resumption(resuming.take_up(payment, claimed, command, cause=cause, now=now)))
+
+    def replay(resource_id: UUID) -> tuple[bytes, int]:
+        return bodies.to_bytes(bodies.resumption(Resumption.objects.get(pk=resource_id))), 201
+
+    return _accept(
+        use=use, payment_id=command.payment_id, resource_type="resumption", make=make, replay=replay, now=now
+    )
+
+
 def _accept(
     *,
     use: Use,
@@ -200,10 +222,9 @@ def _answer_again(use: Use, replay: Callable[[UUID], tuple[bytes, int]], now: da
         raise keys.in_flight()
     if bytes(owner.fingerprint) != use.fingerprint.digest:
         idempotency.note_refusal(key_id=owner.pk, api_key_prefix=use.api_key_prefix, now=now)
-        prefix = {"capture": ids.Prefix.CAPTURE, "refund": ids.Prefix.REFUND, "cancellation": ids.Prefix.CANCELLATION}
         raise keys.reused(
             fields=use.fingerprint.differing_fields(owner.field_digests),
-            resource=ids.public(prefix[owner.resource_type], owner.resource_id),
+            resource=ids.public(ids.Prefix[owner.resource_type.upper()], owner.resource_id),
         )
     idempotency.note_replay(key_id=owner.pk, api_key_prefix=use.api_key_prefix, now=now)
     body, status = replay(owner.resource_id)
@@ -272,6 +293,7 @@ def _cancel(payment: Payment, cause: Cause, now: datetime) -> Cancellation.Mode:
     if payment.state in _CANCEL_WAITS:
         payment.cancel_requested_at = payment.cancel_requested_at or now
         moving.save_payment_changed(payment, now=now)
+        payer.take_back_soon(payment, now=now)
         asking.ask_soon(payment_id=payment.pk, now=now)
         return Cancellation.Mode.WAITING
     if payment.state in (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED):

@@ -50,6 +50,20 @@ def lapse(payment: Payment, attempt: Attempt, *, cause: Cause, occurred_at: date
     moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=occurred_at, now=now)
 
 
+def take_back(payment: Payment, attempt: Attempt, *, cause: Cause, occurred_at: datetime, now: datetime) -> None:
+    """Cancel a payment whose authorisation was taken back at the provider before anything was moved."""
+    before = attempt.state
+    if attempt.state == AttemptState.DISPATCHED:
+        # As in ``lapse``.
+        attempt.decline(provider_reference="")
+    else:
+        attempt.cancel()
+    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=occurred_at, now=now)
+    before = payment.state
+    payment.cancel()
+    moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=occurred_at, now=now)
+
+
 def lose_sight(payment: Payment, attempt: Attempt, *, cause: Cause, now: datetime) -> None:
     """Note that an attempt may or may not have happened, and plan the first inquiry, or the next resend."""
     before = attempt.state

@@ -10,10 +10,20 @@ from paymentops.core import failpoints
 from paymentops.core.failpoints import Point
 from paymentops.payments.models import ProviderCall
 from paymentops.payments.operations import dispatching, outcomes
-from paymentops.payments.operations.dispatching import Ask, Claim, Send
+from paymentops.payments.operations.dispatching import Ask, Claim, HandIn, Send, TakeBack
 from paymentops.payments.operations.outcomes import Answer, Recorded
 from paymentops.providers import registry
-from paymentops.providers.contract import InquiryOutcome, NotSent, Operation, Outcome, Provider, RetryClass
+from paymentops.providers.contract import (
+    Completing,
+    InquiryOutcome,
+    NotSent,
+    Operation,
+    Outcome,
+    Provider,
+    RetryClass,
+    Unknown,
+    Withdrawing,
+)
 
 type Clock = Callable[[], datetime]
 
@@ -42,7 +52,7 @@ def work_off(*, limit: int, clock: Clock) -> int:
 
 
 def carry_out(*, claim: Claim, clock: Clock) -> None:
-    """Do what one claimed attempt needs: send it, ask about it, or both."""
+    """Do what one claimed attempt needs: send it, ask about it, hand in what its payer brought, or take it back."""
     step = dispatching.begin(claim=claim, now=clock())
     if step is None:
         failpoints.reach(Point.DISPATCH_SET_ASIDE)
@@ -50,15 +60,21 @@ def carry_out(*, claim: Claim, clock: Clock) -> None:
         recorded = _ask(step, clock)
         failpoints.reach(Point.INQUIRY_RECORDED)
         step = dispatching.begin_resend(claim=claim, now=clock()) if recorded.resend else None
-    if isinstance(step, Send):
-        _send(step, clock)
-        failpoints.reach(Point.OUTCOME_COMMITTED)
+    match step:
+        case Send():
+            _send(step, clock)
+            failpoints.reach(Point.OUTCOME_COMMITTED)
+        case HandIn():
+            _hand_in(step, clock)
+        case TakeBack():
+            _take_back(step, clock)
 
 
 def _send(step: Send, clock: Clock) -> Recorded:
     started_at = clock()
+    deadline = step.instruction.deadline
     failpoints.reach(Point.DISPATCH_COMMITTED)
-    outcome = _call(registry.get(step.provider), step) if started_at < step.instruction.deadline else _too_late(step)
+    outcome = _call(registry.get(step.provider), step) if started_at < deadline else _too_late(deadline)
     failpoints.reach(Point.DISPATCH_ANSWERED)
     _log.info(
         "%s %s of %s: %s",
@@ -102,9 +118,56 @@ def _ask(step: Ask, clock: Clock) -> Recorded:
     )
 
 
-def _too_late(step: Send) -> NotSent:
+def _hand_in(step: HandIn, clock: Clock) -> Recorded:
+    """Hand in what the payer brought back; what that was stands in no log."""
+    started_at = clock()
+    _require_no_transaction()
+    provider = registry.get(step.provider)
+    if started_at >= step.completion.deadline:
+        outcome: Outcome = _too_late(step.completion.deadline)
+    elif isinstance(provider, Completing):
+        outcome = provider.complete(step.completion)
+    else:
+        # It did when the payer came back. Whoever changed it is told by the inquiry that follows.
+        outcome = Unknown(reason="cannot_complete", at=started_at)
+    _log.info("%s completion of %s: %s", step.provider, step.completion.reference, type(outcome).__name__)
+    return _record(step, ProviderCall.Kind.COMPLETION, outcome, started_at, clock)
+
+
+def _take_back(step: TakeBack, clock: Clock) -> Recorded:
+    started_at = clock()
+    _require_no_transaction()
+    provider = registry.get(step.provider)
+    if started_at >= step.withdrawal.deadline:
+        outcome: Outcome = _too_late(step.withdrawal.deadline)
+    elif isinstance(provider, Withdrawing):
+        outcome = provider.withdraw(step.withdrawal)
+    else:
+        outcome = Unknown(reason="cannot_withdraw", at=started_at)
+    _log.info("%s withdrawal of %s: %s", step.provider, step.withdrawal.reference, type(outcome).__name__)
+    return _record(step, ProviderCall.Kind.WITHDRAWAL, outcome, started_at, clock)
+
+
+def _record(
+    step: HandIn | TakeBack, kind: ProviderCall.Kind, outcome: Outcome, started_at: datetime, clock: Clock
+) -> Recorded:
+    return outcomes.record(
+        answer=Answer(
+            attempt_id=step.claim.attempt_id,
+            kind=kind,
+            number=step.number,
+            fence=step.claim.fence,
+            started_at=started_at,
+            reference=str(step.number),
+            outcome=outcome,
+        ),
+        now=clock(),
+    )
+
+
+def _too_late(deadline: datetime) -> NotSent:
     """Refuse to send after the deadline: this worker slept, and another may have taken the attempt over."""
-    return NotSent(reason="deadline_passed", retry_class=RetryClass.NOT_SENT, at=step.instruction.deadline)
+    return NotSent(reason="deadline_passed", retry_class=RetryClass.NOT_SENT, at=deadline)
 
 
 def _call(provider: Provider, step: Send) -> Outcome:

@@ -12,7 +12,7 @@ from paymentops.core import ids
 from paymentops.core.errors import NotFound
 from paymentops.events.models import OutboxEvent
 from paymentops.idempotency.models import IdempotencyKey
-from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, Refund
+from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, ProviderCall, Refund, Resumption
 from paymentops.payments.models.payment import PaymentQuerySet
 from paymentops.payments.states import SETTLED_DOWN_PAYMENT_STATES, AttemptState
 from paymentops.providers import contract
@@ -78,6 +78,12 @@ def has_settled_down(payment: Payment) -> bool:
     return payment.state in _SETTLED_DOWN
 
 
+def has_answer_since(payment: Payment, *, since: datetime) -> bool:
+    """Tell whether a provider has said anything about the payment since then, or nothing of it is undecided."""
+    calls = ProviderCall.objects.filter(attempt__payment=payment, answered_at__gte=since)
+    return calls.exists() or not payment.attempts.open().exists()
+
+
 def created_between(*, since: datetime, until: datetime | None = None) -> PaymentQuerySet:
     """Return the payments created from ``since`` until before ``until``; ids sort by time, so their index serves."""
     payments = Payment.objects.filter(pk__gte=ids.first_at(since))
@@ -99,9 +105,9 @@ def found_by(*, text: str) -> PaymentQuerySet:
 
     Their ids are read first: one statement for all would let the database walk every payment backwards instead.
 
-    Known are the public ids of payments, attempts, captures, cancellations, refunds, entries and events (also a
-    payment's shortened to at least 10 digits), the merchant's and the customer's reference, idempotency keys, and the
-    keys and references of providers.
+    Known are the public ids of payments, attempts, captures, cancellations, resumptions, refunds, entries and events
+    (also a payment's shortened to at least 10 digits), the merchant's and the customer's reference, idempotency keys,
+    and the keys and references of providers.
     """
     text = text.strip()
     prefix, _, digits = text.partition("_")
@@ -124,6 +130,7 @@ def _named(text: str) -> "QuerySet[Payment, UUID]":
         Payment.objects.filter(key__in=used),
         Payment.objects.filter(captures__key__in=used),
         Payment.objects.filter(cancellations__key__in=used),
+        Payment.objects.filter(resumptions__key__in=used),
         Payment.objects.filter(refunds__key__in=used),
         Payment.objects.filter(
             pk__in=Attempt.objects.filter(provider_reference=text).exclude(provider_reference="").values("payment")
@@ -165,6 +172,7 @@ _LOOK_UPS: Final[dict[str, Callable[[UUID], Any]]] = {
     ids.Prefix.ATTEMPT: lambda value: Attempt.objects.filter(pk=value).values_list("payment", flat=True),
     ids.Prefix.CAPTURE: lambda value: Capture.objects.filter(pk=value).values_list("payment", flat=True),
     ids.Prefix.CANCELLATION: lambda value: Cancellation.objects.filter(pk=value).values_list("payment", flat=True),
+    ids.Prefix.RESUMPTION: lambda value: Resumption.objects.filter(pk=value).values_list("payment", flat=True),
     ids.Prefix.REFUND: lambda value: Refund.objects.filter(pk=value).values_list("payment", flat=True),
     ids.Prefix.ENTRY: _of_entry,
     ids.Prefix.EVENT: _of_event,

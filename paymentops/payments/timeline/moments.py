@@ -10,11 +10,11 @@ from ledger.queries import EntryView, TransitionView
 from paymentops.core import ids
 from paymentops.core.money import Money
 from paymentops.idempotency.models import UseOutcome
-from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, ProviderCall, Refund
+from paymentops.payments.models import Attempt, ProviderCall
 from paymentops.payments.models.moving import SYSTEM
 from paymentops.payments.models.transitions import Transition
 from paymentops.payments.states import AttemptState, PaymentState, RefundState
-from paymentops.payments.timeline.record import Record
+from paymentops.payments.timeline.record import Record, Request
 
 type Fact = str | int | bool | Money | datetime | tuple[LedgerLine, ...]
 
@@ -113,13 +113,15 @@ def _requests(record: Record) -> Iterator[Moment]:
         yield _request(record, capture, "Capture requested", {"amount": Money(capture.amount, capture.currency)})
     for cancellation in record.cancellations:
         yield _request(record, cancellation, "Cancel requested", {"taken as": cancellation.get_mode_display()})
+    for resumption in record.resumptions:
+        yield _request(record, resumption, "Resume requested", {"taken as": resumption.get_mode_display()})
     for refund in record.refunds:
         yield _request(record, refund, "Refund requested", {"amount": refund.money, "reason": refund.reason})
 
 
 def _request(
     record: Record,
-    made: Payment | Capture | Cancellation | Refund,
+    made: Request,
     title: str,
     facts: Mapping[str, Fact],
     *,
@@ -362,6 +364,10 @@ def _call_words(call: ProviderCall, attempt: Attempt) -> str:
             return f"{_operation(attempt)} sent to {attempt.provider}"
         case ProviderCall.Kind.INQUIRY:
             return f"{attempt.provider} asked about the {_operation(attempt).lower()}"
+        case ProviderCall.Kind.COMPLETION:
+            return f"What the payer brought back handed in to {attempt.provider}"
+        case ProviderCall.Kind.WITHDRAWAL:
+            return f"{_operation(attempt)} taken back at {attempt.provider}"
         case _:
             return f"Notification from {attempt.provider}"
 

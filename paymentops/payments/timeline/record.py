@@ -18,7 +18,10 @@ from paymentops.payments.models import (
     ProviderCall,
     Refund,
     RefundTransition,
+    Resumption,
 )
+
+type Request = Payment | Capture | Cancellation | Resumption | Refund
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,7 @@ class Record:
     moves: list[PaymentTransition]
     captures: list[Capture]
     cancellations: list[Cancellation]
+    resumptions: list[Resumption]
     refunds: list[Refund]
     refund_moves: list[RefundTransition]
     entries: list[EntryView]
@@ -45,8 +49,9 @@ def gather(payment: Payment) -> Record:
     """Read every row of a payment's story, in a fixed number of queries however many rows there are."""
     captures = list(payment.captures.order_by("id"))
     cancellations = list(payment.cancellations.order_by("id"))
+    resumptions = list(payment.resumptions.defer("details").order_by("id"))
     refunds = list(payment.refunds.order_by("id"))
-    made: list[Payment | Capture | Cancellation | Refund] = [payment, *captures, *cancellations, *refunds]
+    made: list[Request] = [payment, *captures, *cancellations, *resumptions, *refunds]
     keys = IdempotencyKey.objects.in_bulk([row.key_id for row in made])
     return Record(
         payment=payment,
@@ -58,6 +63,7 @@ def gather(payment: Payment) -> Record:
         moves=list(payment.transitions.order_by("sequence", "id")),
         captures=captures,
         cancellations=cancellations,
+        resumptions=resumptions,
         refunds=refunds,
         refund_moves=list(RefundTransition.objects.filter(refund__payment=payment).order_by("sequence", "id")),
         entries=ledger.entries_for_sources(

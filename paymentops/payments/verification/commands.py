@@ -68,6 +68,10 @@ def _cancellation(payment: str) -> list[dict[str, Any]]:
     return [{"payment": payment}]
 
 
+def _resumption(payment: str, details_digest: str) -> list[dict[str, Any]]:
+    return [{"payment": payment, "details": details_digest}]
+
+
 KINDS: Final = (
     Kind(
         "SELECT 'pay_' || replace(p.id::text, '-', ''), k.fingerprint, p.requested, p.currency, p.method,"
@@ -89,5 +93,10 @@ KINDS: Final = (
         "SELECT 'can_' || replace(c.id::text, '-', ''), k.fingerprint, 'pay_' || replace(c.payment_id::text, '-', '')"
         " FROM payments_cancellation c JOIN idempotency_idempotencykey k ON k.id = c.key_id",
         _cancellation,
+    ),
+    Kind(
+        "SELECT 'res_' || replace(r.id::text, '-', ''), k.fingerprint, 'pay_' || replace(r.payment_id::text, '-', ''),"
+        " r.details_digest FROM payments_resumption r JOIN idempotency_idempotencykey k ON k.id = r.key_id",
+        _resumption,
     ),
 )

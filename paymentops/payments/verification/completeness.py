@@ -29,6 +29,7 @@ LEFT JOIN (
     SELECT 'payment' AS type, 'payments.create' AS operation, id, key_id FROM payments_payment
     UNION ALL SELECT 'capture', 'payments.capture', id, key_id FROM payments_capture
     UNION ALL SELECT 'cancellation', 'payments.cancel', id, key_id FROM payments_cancellation
+    UNION ALL SELECT 'resumption', 'payments.resume', id, key_id FROM payments_resumption
     UNION ALL SELECT 'refund', 'payments.refund', id, key_id FROM payments_refund
 ) made ON made.key_id = k.id AND made.id = k.resource_id AND made.type = k.resource_type
       AND made.operation = k.operation
@@ -40,6 +41,7 @@ SELECT format('%s_%s: has no idempotency key of its client', prefix, replace(mad
 FROM (
     SELECT 'cap' AS prefix, id, key_id, payment_id FROM payments_capture
     UNION ALL SELECT 'can', id, key_id, payment_id FROM payments_cancellation
+    UNION ALL SELECT 'res', id, key_id, payment_id FROM payments_resumption
     UNION ALL SELECT 'ref', id, key_id, payment_id FROM payments_refund
 ) made
 LEFT JOIN payments_payment payment ON payment.id = made.payment_id
@@ -64,7 +66,9 @@ SELECT format('att_%s: %s', replace(attempt.id::text, '-', ''), broken)
 FROM payments_attempt attempt
 LEFT JOIN (
     SELECT attempt_id, max(number) FILTER (WHERE kind = 'DISPATCH') AS dispatch,
-           max(number) FILTER (WHERE kind = 'INQUIRY') AS inquiry
+           max(number) FILTER (WHERE kind = 'INQUIRY') AS inquiry,
+           max(number) FILTER (WHERE kind = 'COMPLETION') AS completion,
+           max(number) FILTER (WHERE kind = 'WITHDRAWAL') AS withdrawal
     FROM payments_providercall GROUP BY attempt_id
 ) answered ON answered.attempt_id = attempt.id
 LEFT JOIN (
@@ -76,6 +80,10 @@ LATERAL (VALUES
      format('answer to dispatch %s, only %s committed', answered.dispatch, attempt.dispatches)),
     (answered.inquiry > attempt.inquiries,
      format('answer to inquiry %s, only %s committed', answered.inquiry, attempt.inquiries)),
+    (answered.completion > attempt.completions,
+     format('answer to completion %s, only %s committed', answered.completion, attempt.completions)),
+    (answered.withdrawal > attempt.withdrawals,
+     format('answer to withdrawal %s, only %s committed', answered.withdrawal, attempt.withdrawals)),
     (attempt.dispatches <> coalesce(committed.dispatched, 0),
      format('%s dispatches, %s transitions to DISPATCHED', attempt.dispatches, coalesce(committed.dispatched, 0)))
 ) AS rules (is_broken, broken)
@@ -153,6 +161,35 @@ FROM payments_providercall call JOIN payments_attempt attempt ON attempt.id = ca
 WHERE call.outcome = 'Approved' AND NOT call.applied AND attempt.state NOT IN ('SUCCEEDED', 'REVERSED')
 """
 
+# Details wait with an authorisation that waits, and go on by themselves; whatever was not handed in may not be counted.
+_RESUMPTIONS_END: Final = """
+SELECT format('res_%s: %s', replace(resumption.id::text, '-', ''), broken)
+FROM payments_resumption resumption
+JOIN payments_attempt attempt ON attempt.id = resumption.attempt_id,
+LATERAL (VALUES
+    ((resumption.ended_at IS NULL) <> (resumption.details IS NOT NULL),
+     'what its payer brought back was kept beyond its end, or lost before it'),
+    (resumption.ended_at IS NULL AND attempt.state NOT IN ('ACTION_REQUIRED', 'UNKNOWN'),
+     format('waits, while its attempt is %s', attempt.state)),
+    (attempt.payment_id <> resumption.payment_id OR attempt.operation <> 'AUTHORIZE',
+     'is about an attempt that cannot be resumed'),
+    (resumption.hand_ins > attempt.completions,
+     format('handed in %s times, its attempt counts %s', resumption.hand_ins, attempt.completions))
+) AS rules (is_broken, broken)
+WHERE is_broken
+"""
+
+# Once sent, nothing is cancelled on our word alone: the provider said that it took it back.
+_TAKEN_BACK_WITH_PROOF: Final = """
+SELECT format('att_%s: was sent and is CANCELED, and no answer says so', replace(attempt.id::text, '-', ''))
+FROM payments_attempt attempt
+WHERE attempt.state = 'CANCELED' AND attempt.dispatches > 0
+  AND EXISTS (SELECT FROM payments_attempttransition t WHERE t.attempt_id = attempt.id AND t.to_state = 'CANCELED'
+              AND t.from_state <> 'PREPARED')
+  AND NOT EXISTS (SELECT FROM payments_providercall call WHERE call.attempt_id = attempt.id AND call.applied
+                  AND call.outcome = 'Declined')
+"""
+
 STATEMENTS: Final = MappingProxyType(
     {
         "payments.accepted_whole": _ACCEPTED_WHOLE,
@@ -165,6 +202,8 @@ STATEMENTS: Final = MappingProxyType(
         "payments.one_open_attempt": _ONE_OPEN_ATTEMPT,
         "payments.one_success": _ONE_SUCCESS,
         "payments.no_effect_ignored": _NO_EFFECT_IGNORED,
+        "payments.resumptions_end": _RESUMPTIONS_END,
+        "payments.taken_back_with_proof": _TAKEN_BACK_WITH_PROOF,
         "payments.nothing_stuck": _NOTHING_STUCK,
         "payments.none_overdue": _NONE_OVERDUE,
     }

@@ -117,7 +117,7 @@ FROM (
     SELECT 'ref', refund_id, from_state, to_state, cause FROM payments_refundtransition
     WHERE from_state IN ('FAILED', 'CANCELED')
 ) AS revived
-WHERE cause !~ '^(outcome|inquiry|notification):'
+WHERE cause !~ '^(outcome|inquiry|completion|withdrawal|notification):'
 """
 
 _CAUSES_COUNT_ONCE: Final = """

@@ -5,6 +5,8 @@
 ``POST /v1/charges/{id}/captures``          reference, amount, final
 ``POST /v1/charges/{id}/voids``             reference, amount (all that is left without one)
 ``POST /v1/charges/{id}/refunds``           reference, amount
+``POST /v1/completions``                    key, details: what the payer brought back for a charge that waits
+``POST /v1/withdrawals``                    key: take back a charge that waits
 ``GET /v1/operations?key=`` / ``reference=``  what became of earlier requests
 ``GET``/``POST /pay/{operation}``           the payer's page; ``?result=decline`` declines
 ``PUT /admin/faults``, ``GET``              the fault profile
@@ -58,7 +60,11 @@ class Sandbox:
                 Route("/v1/charges/{charge_id}/captures", self._money(Kind.CAPTURE), methods=["POST"]),
                 Route("/v1/charges/{charge_id}/voids", self._money(Kind.VOID), methods=["POST"]),
                 Route("/v1/charges/{charge_id}/refunds", self._money(Kind.REFUND), methods=["POST"]),
+                Route("/v1/completions", self._change(Kind.COMPLETION), methods=["POST"]),
+                Route("/v1/withdrawals", self._change(Kind.WITHDRAWAL), methods=["POST"]),
                 Route("/v1/operations", self._guarded(self._inquire)),
+                Route("/redirect/{operation_id}", self._page_to_come_back_from),
+                Route("/challenge/{operation_id}", self._page_to_come_back_from),
                 Route("/pay/{operation_id}", self._payer_page),
                 Route("/pay/{operation_id}", self._payer_decides, methods=["POST"]),
                 Route("/admin/faults", self._guarded(self._show_faults)),
@@ -130,13 +136,43 @@ class Sandbox:
             order,
             verdict=verdict,
             key_ignored=verdict.fault is Fault.KEY_IGNORED,
-            pay_url=f"{base}/pay",
+            base=base,
             settle_due=time.time() + self._profile.pending_seconds,
             now=now,
         )
         if not done.replayed:
             self._courier.announce(done.operation)
         return done
+
+    def _change(self, kind: Kind) -> Handler:
+        """Serve a change of a charge that waits; it is the same however often it is asked for."""
+
+        async def change(request: Request) -> Response:
+            key, result = await wire.read_change(request)
+            now = wire.read_moment(request)
+            if self._profile.latency_ms:
+                await asyncio.sleep(self._profile.latency_ms / 1000)
+            verdict = faults.judge(
+                token=TOKENS.get(self._truth.token_under(key), TOKENS["tok_approved"]),
+                kind=kind,
+                key=f"{kind}:{key}",
+                dispatch=self._truth.count_dispatch(f"{kind}:{key}"),
+                profile=self._profile,
+            )
+
+            def carry_out() -> Done:
+                if kind is Kind.COMPLETION:
+                    done = self._truth.complete(key, result=result, now=now)
+                else:
+                    done = self._truth.withdraw(key, now=now)
+                if not done.replayed:
+                    self._courier.announce(done.operation)
+                return done
+
+            before = await self._fail_before_effect(request, fault=verdict.fault, carry_out=carry_out)
+            return before or await self._answer(request, done=carry_out(), fault=verdict.fault)
+
+        return self._guarded(change)
 
     async def _fail_before_effect(
         self, request: Request, *, fault: Fault, carry_out: Callable[[], Done]
@@ -208,6 +244,14 @@ class Sandbox:
             "<!doctype html><title>Sandbox</title><h1>Confirm the payment</h1><form method=post>"
             "<button formaction='?result=approve'>Approve</button> "
             "<button formaction='?result=decline'>Decline</button></form>"
+        )
+
+    async def _page_to_come_back_from(self, request: Request) -> Response:
+        del request
+        return HTMLResponse(
+            "<!doctype html><title>Sandbox</title><h1>Confirm the payment</h1><p>Nothing is decided here. Resume the "
+            "payment with the detail <code>result</code>: <code>approve</code>, <code>decline</code>, "
+            "<code>abandon</code>, or <code>step_up</code> for another step."
         )
 
     async def _payer_decides(self, request: Request) -> Response:

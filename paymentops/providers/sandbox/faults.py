@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from paymentops.providers.sandbox.tokens import Decision, Fault, Kind, Notice, Token
+from paymentops.providers.sandbox.tokens import ASKS_THE_PAYER, Decision, Fault, Kind, Notice, Token
 
 _RATED_FAULTS = tuple(fault for fault in Fault if fault is not Fault.NONE)
 _RATED_NOTICES = tuple(notice for notice in Notice if notice is not Notice.NORMAL)
@@ -135,7 +135,8 @@ def inquiry_fault(*, key: str, asked: int, profile: Profile) -> Fault:
 
 
 def _decide(*, token: Token, kind: Kind, key: str, profile: Profile) -> tuple[Decision, str]:
-    if token.decision is not Decision.APPROVE and token.strikes is kind:
+    strikes = Kind.CHARGE if token.decision in ASKS_THE_PAYER else token.strikes
+    if token.decision is not Decision.APPROVE and strikes is kind:
         return token.decision, token.code
     # The decision is one per key, whichever dispatch brings it: money does not change its mind.
     if kind is Kind.CHARGE and _draw(profile, f"decline:{key}") < profile.rates.get("decline", 0):

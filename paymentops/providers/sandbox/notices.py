@@ -52,7 +52,7 @@ class Courier:
 
     def announce(self, operation: dict[str, Any]) -> None:
         """Write the event of a finished operation; what still waits is announced once it is finished."""
-        if operation["status"] not in {"succeeded", "declined"}:
+        if operation["status"] not in {"succeeded", "declined", "withdrawn"}:
             return
         notice = self._truth.notice_of(operation["charge"])
         event_id = f"evt_{secrets.token_hex(12)}"

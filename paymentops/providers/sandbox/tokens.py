@@ -17,6 +17,9 @@ class Kind(StrEnum):
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"
+    # These change a charge that waits; they are no operations of their own.
+    COMPLETION = "completion"
+    WITHDRAWAL = "withdrawal"
 
 
 class Fault(StrEnum):
@@ -46,7 +49,13 @@ class Decision(StrEnum):
     DECLINE = "decline"
     INVALID = "invalid"
     ACTION = "action"
+    REDIRECT = "redirect"
+    CHALLENGE = "challenge"
     PENDING = "pending"
+
+
+# What the payer must do first: visit a page that decides, or bring something back that does.
+ASKS_THE_PAYER: Final = frozenset({Decision.ACTION, Decision.REDIRECT, Decision.CHALLENGE})
 
 
 class Notice(StrEnum):
@@ -70,7 +79,7 @@ class Token:
         decision: what becomes of the money.
         code: the decline's code, where it declines.
         fault: what goes wrong on the way.
-        strikes: the operation that fault or decline hits.
+        strikes: the operation that fault or decline hits; what the payer must do is always asked of a charge.
         dispatch: which sending of one key the fault hits, counted from 1.
         notice: how notifications are sent.
     """
@@ -105,6 +114,30 @@ _ALL = (
         "tok_requires_action",
         "The payer must visit the returned address; completing it there finishes the payment and sends a webhook.",
         decision=Decision.ACTION,
+    ),
+    Token(
+        "tok_redirect",
+        "The payer is sent to the returned address and comes back with a `result`; only resuming with it decides.",
+        decision=Decision.REDIRECT,
+    ),
+    Token(
+        "tok_challenge",
+        "The payer must pass a challenge of their bank; only resuming with its `result` decides.",
+        decision=Decision.CHALLENGE,
+    ),
+    Token(
+        "tok_redirect_timeout_after_effect",
+        "As `tok_redirect`; resuming gets no answer the first time, yet counts.",
+        decision=Decision.REDIRECT,
+        fault=Fault.TIMEOUT_AFTER,
+        strikes=Kind.COMPLETION,
+    ),
+    Token(
+        "tok_withdrawal_timeout_after_effect",
+        "As `tok_requires_action`; a cancel gets no answer the first time, yet counts.",
+        decision=Decision.ACTION,
+        fault=Fault.TIMEOUT_AFTER,
+        strikes=Kind.WITHDRAWAL,
     ),
     Token("tok_pending", "Pending; settles after a few seconds and sends a webhook.", decision=Decision.PENDING),
     Token("tok_slow", "Approved, answered slowly but in time.", fault=Fault.SLOW),

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from paymentops.providers.sandbox.faults import Verdict
 from paymentops.providers.sandbox.tokens import Decision, Kind, Notice
@@ -100,13 +100,18 @@ class Truth:
         ).fetchone()
         return int(row["sent"])
 
+    def token_under(self, key: str) -> str:
+        """Return the payment token of the charge that was made under a key, or an empty string."""
+        row = self._db.execute("SELECT token FROM charges WHERE key = ? ORDER BY seq", (key,)).fetchone()
+        return row["token"] if row else ""
+
     def token_of(self, charge_id: str) -> str:
         """Return the payment token of a charge, or an empty string for an unknown one."""
         row = self._db.execute("SELECT token FROM charges WHERE id = ?", (charge_id,)).fetchone()
         return row["token"] if row else ""
 
     def carry_out(
-        self, order: Order, *, verdict: Verdict, key_ignored: bool, pay_url: str, settle_due: float, now: datetime
+        self, order: Order, *, verdict: Verdict, key_ignored: bool, base: str, settle_due: float, now: datetime
     ) -> Done:
         """Do what ``order`` says, once per key, and write the events it leads to.
 
@@ -129,7 +134,7 @@ class Truth:
                 charge_id=charge_id,
                 amount=amount,
                 verdict=verdict,
-                pay_url=pay_url,
+                base=base,
                 settle_due=settle_due,
                 now=now,
             )
@@ -137,21 +142,62 @@ class Truth:
     def settle(self, operation_id: str, *, approve: bool, now: datetime) -> dict[str, Any] | None:
         """Finish an operation that waited for its payer or for time; ``None`` when there is none that waits."""
         with self.changing() as db:
-            row = db.execute(
-                "SELECT * FROM operations WHERE id = ? AND status IN ('pending', 'requires_action')", (operation_id,)
-            ).fetchone()
-            if row is None:
+            row = db.execute("SELECT * FROM operations WHERE id = ?", (operation_id,)).fetchone()
+            if row is None or row["status"] not in _WAITS:
                 return None
             status, code = ("succeeded", "") if approve else ("declined", "authentication_failed")
             if approve and row["kind"] != Kind.CHARGE and self._room(row["kind"], row["charge_id"]) < row["amount"]:
                 status, code = "declined", "amount_exceeds_remainder"
-            db.execute(
-                "UPDATE operations SET status = ?, code = ?, settle_due = NULL, occurred_at = ? WHERE id = ?",
-                (status, code, now.isoformat(), operation_id),
-            )
-            if status == "succeeded":
-                self._apply(kind=Kind(row["kind"]), charge_id=row["charge_id"], amount=row["amount"], final=False)
-            return self.operation(operation_id)
+            return self._end(row, status=status, code=code, now=now)
+
+    def complete(self, key: str, *, result: str, now: datetime) -> Done:
+        """Decide a charge by what its payer brought back; one that is decided, or no result, changes nothing.
+
+        Raises:
+            Refused: there is no such charge, or no such result.
+        """
+        with self.changing() as db:
+            row = self._charge_under(key)
+            if row["status"] != "requires_action" or not result:
+                return Done(operation=self.operation(row["id"]), replayed=True)
+            if result == "step_up":
+                url = f"{row['action_url'].rsplit('/', 2)[0]}/challenge/{row['id']}"
+                db.execute("UPDATE operations SET action_url = ? WHERE id = ?", (url, row["id"]))
+                return Done(operation=self.operation(row["id"]), replayed=False)
+            if result not in _RESULTS:
+                message = f"result must be step_up, {', '.join(_RESULTS)}."
+                raise Refused(status=422, code="details_invalid", message=message)
+            status, code = _RESULTS[result]
+            return Done(operation=self._end(row, status=status, code=code, now=now), replayed=False)
+
+    def withdraw(self, key: str, *, now: datetime) -> Done:
+        """Take a charge back that waits; one that is decided stays as it is.
+
+        Raises:
+            Refused: there is no such charge.
+        """
+        with self.changing():
+            row = self._charge_under(key)
+            if row["status"] not in _WAITS:
+                return Done(operation=self.operation(row["id"]), replayed=True)
+            return Done(operation=self._end(row, status="withdrawn", code="withdrawn", now=now), replayed=False)
+
+    def _charge_under(self, key: str) -> sqlite3.Row:
+        row = self._db.execute(
+            "SELECT * FROM operations WHERE key = ? AND kind = ? ORDER BY seq", (key, Kind.CHARGE)
+        ).fetchone()
+        if row is None:
+            raise Refused(status=404, code="operation_not_found", message="There is no charge under this key.")
+        return cast("sqlite3.Row", row)
+
+    def _end(self, row: sqlite3.Row, *, status: str, code: str, now: datetime) -> dict[str, Any]:
+        self._db.execute(
+            "UPDATE operations SET status = ?, code = ?, settle_due = NULL, occurred_at = ? WHERE id = ?",
+            (status, code, now.isoformat(), row["id"]),
+        )
+        if status == "succeeded":
+            self._apply(kind=Kind(row["kind"]), charge_id=row["charge_id"], amount=row["amount"], final=False)
+        return self.operation(row["id"])
 
     def due_to_settle(self, *, epoch: float) -> list[str]:
         """Return the ids of pending operations whose time has come."""
@@ -223,18 +269,19 @@ class Truth:
         charge_id: str,
         amount: int,
         verdict: Verdict,
-        pay_url: str,
+        base: str,
         settle_due: float,
         now: datetime,
     ) -> Done:
         operation_id = f"op_{secrets.token_hex(12)}"
         status = _STATUS[verdict.decision]
+        page = _PAGES.get(verdict.decision)
         self._db.execute(
             "INSERT INTO operations (id, key, kind, charge_id, reference, fingerprint, status, amount, code,"
             " action_url, settle_due, created_at, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 operation_id, order.key, order.kind, charge_id, order.reference, order.fingerprint(), status, amount,
-                verdict.code, f"{pay_url}/{operation_id}" if status == "requires_action" else "",
+                verdict.code, f"{base}/{page}/{operation_id}" if page else "",
                 settle_due if status == "pending" else None, now.isoformat(), now.isoformat(),
             ),
         )  # fmt: skip
@@ -275,8 +322,19 @@ _STATUS: Final = {
     Decision.PARTIAL: "succeeded",
     Decision.DECLINE: "declined",
     Decision.ACTION: "requires_action",
+    Decision.REDIRECT: "requires_action",
+    Decision.CHALLENGE: "requires_action",
     Decision.PENDING: "pending",
 }
+_WAITS: Final = frozenset({"pending", "requires_action"})
+# What a payer can bring back, and what then becomes of the charge.
+_RESULTS: Final = {
+    "approve": ("succeeded", ""),
+    "decline": ("declined", "authentication_failed"),
+    "abandon": ("declined", "payer_abandoned"),
+}
+# The part of an action's address that says where it is decided: on that page, or by what the payer brings back.
+_PAGES: Final = {Decision.ACTION: "pay", Decision.REDIRECT: "redirect", Decision.CHALLENGE: "challenge"}
 _OPERATIONS: Final = (
     "SELECT o.*, c.currency, c.capture_now FROM operations AS o JOIN charges AS c ON c.id = o.charge_id"
 )
@@ -299,7 +357,11 @@ def _operation_document(row: sqlite3.Row) -> dict[str, Any]:
         "captured": row["amount"] if is_sale and row["status"] == "succeeded" else 0,
         "currency": row["currency"],
         "code": row["code"] or None,
-        "action": {"type": "redirect", "url": row["action_url"]} if row["status"] == "requires_action" else None,
+        "action": _action(row["action_url"]) if row["status"] == "requires_action" else None,
         "hold_expires_at": (occurred_at + HOLD).isoformat() if is_hold else None,
         "occurred_at": occurred_at.isoformat(),
     }
+
+
+def _action(url: str) -> dict[str, str]:
+    return {"type": "challenge" if "/challenge/" in url else "redirect", "url": url}

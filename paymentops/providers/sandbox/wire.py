@@ -57,6 +57,19 @@ async def read_order(request: Request, *, kind: Kind) -> Order:
     )
 
 
+async def read_change(request: Request) -> tuple[str, str]:
+    """Read a request about a charge that waits: its key, and the ``result`` its payer brought back, if any.
+
+    Raises:
+        Refused: the body is not what it should be.
+    """
+    body = await read_object(request)
+    details = body.get("details", {})
+    if not isinstance(details, dict):
+        raise _invalid("details must be an object")
+    return _text(body, "key"), _text(details, "result")
+
+
 async def read_object(request: Request) -> dict[str, Any]:
     """Read the body as a JSON object.
 

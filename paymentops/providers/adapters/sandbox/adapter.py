@@ -16,6 +16,7 @@ from paymentops.providers.adapters.sandbox import mapping
 from paymentops.providers.adapters.sandbox.client import SandboxClient, charge_path
 from paymentops.providers.contract import (
     Capabilities,
+    Completion,
     InboundWebhook,
     InquiryOutcome,
     Instruction,
@@ -28,8 +29,9 @@ from paymentops.providers.contract import (
     Unknown,
     WebhookRefused,
     WebhookUnauthentic,
+    Withdrawal,
 )
-from paymentops.providers.transport import Interrupted, NotConnected
+from paymentops.providers.transport import Answer, Interrupted, NotConnected
 
 NAME: Final = "sandbox"
 _TOLERANCE: Final = timedelta(minutes=5)
@@ -50,7 +52,7 @@ class Config:
 
 
 class SandboxProvider:
-    """Meets ``Provider`` for the sandbox; ``now`` is the clock, which only this edge reads."""
+    """Meets ``Provider``, ``Completing`` and ``Withdrawing``; ``now`` is the clock, which only this edge reads."""
 
     name = NAME
 
@@ -94,6 +96,15 @@ class SandboxProvider:
         """Give part or all of a captured amount back."""
         return self._move(instruction, path=charge_path(instruction.provider_reference, "refunds"), document={})
 
+    def complete(self, completion: Completion) -> Outcome:
+        """Hand in what the payer brought back; without a ``result`` the charge is told as it stands."""
+        document = {"key": completion.provider_key, "details": dict(completion.details)}
+        return self._change(completion, path="/v1/completions", document=document)
+
+    def withdraw(self, withdrawal: Withdrawal) -> Outcome:
+        """Take back a charge that waits."""
+        return self._change(withdrawal, path="/v1/withdrawals", document={"key": withdrawal.provider_key})
+
     def inquire(self, question: Question) -> InquiryOutcome:
         """Tell what became of an instruction, found by its provider key."""
         now = question.at or self._now()
@@ -135,21 +146,32 @@ class SandboxProvider:
         """Close the connections to the sandbox."""
         self._client.close()
 
+    def _change(self, wish: Completion | Withdrawal, *, path: str, document: Mapping[str, Any]) -> Outcome:
+        return self._exchange(
+            wish, lambda seconds: self._client.change(path=path, document=document, at=wish.at, seconds=seconds)
+        )
+
     def _move(self, instruction: Instruction, *, path: str, document: Mapping[str, Any]) -> Outcome:
-        now = instruction.at or self._now()
-        seconds = budget.seconds_left(now=now, deadline=instruction.deadline, limit=self.capabilities.call_timeout)
+        whole = {"reference": instruction.reference, "amount": instruction.amount.minor, **document}
+        return self._exchange(
+            instruction,
+            lambda seconds: self._client.move_money(
+                path=path, key=instruction.provider_key, document=whole, at=instruction.at, seconds=seconds
+            ),
+        )
+
+    def _exchange(self, wish: Instruction | Completion | Withdrawal, send: Callable[[float], Answer]) -> Outcome:
+        now = wish.at or self._now()
+        seconds = budget.seconds_left(now=now, deadline=wish.deadline, limit=self.capabilities.call_timeout)
         if seconds <= 0:
             return NotSent(reason="no_time_left", retry_class=RetryClass.NOT_SENT, at=now)
-        whole = {"reference": instruction.reference, "amount": instruction.amount.minor, **document}
         try:
-            answer = self._client.move_money(
-                path=path, key=instruction.provider_key, document=whole, at=instruction.at, seconds=seconds
-            )
+            answer = send(seconds)
         except NotConnected as error:
             return NotSent(reason=f"not_connected: {error}", retry_class=RetryClass.NOT_SENT, at=now)
         except Interrupted as error:
             return Unknown(reason=f"interrupted: {error}", at=now)
-        return mapping.outcome_of(answer, key=instruction.provider_key, amount=instruction.amount, now=now)
+        return mapping.outcome_of(answer, key=wish.provider_key, amount=wish.amount, now=now)
 
 
 def from_settings() -> SandboxProvider:

@@ -37,6 +37,7 @@ DECLINES: Final = MappingProxyType(
         "incorrect_cvc": RetryClass.DATA_DECLINE,
         "authentication_required": RetryClass.AUTH_REQUIRED,
         "authentication_failed": RetryClass.AUTH_REQUIRED,
+        "payer_abandoned": RetryClass.AUTH_REQUIRED,
         "lost_card": RetryClass.HARD_DECLINE,
         "amount_exceeds_remainder": RetryClass.INVALID,
         "suspected_fraud": RetryClass.RISK_BLOCK,
@@ -169,6 +170,16 @@ def _result(
                 message=f"The sandbox declined: {operation.code or 'no reason given'}.",
                 at=operation.occurred_at,
                 provider_reference=about,
+                detail=detail,
+            )
+        case "withdrawn":
+            return Declined(
+                code="withdrawn",
+                retry_class=RetryClass.HARD_DECLINE,
+                message="The charge was taken back before anything was moved.",
+                at=operation.occurred_at,
+                provider_reference=about,
+                withdrawn=True,
                 detail=detail,
             )
         case "requires_action" if operation.action:
