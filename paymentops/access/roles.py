@@ -53,11 +53,18 @@ class Role:
 _WORKS: Final = frozenset({"casework.add_comment", "casework.add_attachment", "casework.change_ownership"})
 
 VIEWER: Final = Role("Viewer")
-FINANCE: Final = Role("Finance", _WORKS | {"access.view_pii", "ledger.propose_journal", "ledger.propose_reopening"})
+# Whoever looks after payments asks providers, and proposes what became of what no provider can tell.
+_RESOLVES: Final = frozenset({"payments.ask_provider", "payments.propose_outcome"})
+
+FINANCE: Final = Role(
+    "Finance", _WORKS | _RESOLVES | {"access.view_pii", "ledger.propose_journal", "ledger.propose_reopening"}
+)
 FINANCE_APPROVER: Final = Role(
     "Finance approver",
     _WORKS
+    | _RESOLVES
     | {
+        "payments.approve_outcome",
         "access.view_pii",
         "access.view_auditentry",
         "ledger.propose_journal",
@@ -71,6 +78,7 @@ FINANCE_APPROVER: Final = Role(
 ENGINEER: Final = Role(
     "Engineer",
     _WORKS
+    | _RESOLVES
     | frozenset(
         {
             "access.view_pii",

@@ -53,13 +53,32 @@ EXCESS_EVIDENCE: Final = Rule(
     "payment.evidence_without_room", "A provider proves more than a payment has room for", Severity.SEV1, ENGINEERING
 )
 EXCESS_PAID: Final = Rule("payment.excess_paid", "A payer sent more than was asked for", Severity.SEV2, FINANCE)
+OUTCOME_OVERDUE: Final = Rule(
+    "payment.outcome_overdue", "Outcomes stay unknown for too long", Severity.SEV3, ENGINEERING
+)
+OUTCOME_PAST_CUT_OFF: Final = Rule(
+    "payment.outcome_past_cut_off", "Unknown outcomes wait for the decision of two people", Severity.SEV2, FINANCE
+)
+DECISION_CONTRADICTED: Final = Rule(
+    "payment.decision_contradicted", "A provider says otherwise than two people decided", Severity.SEV1, FINANCE
+)
 DEAD_LETTER: Final = Rule("events.dead_letter", "Something could not be handled", Severity.SEV2, ENGINEERING)
 BALANCE_DRIFTED: Final = Rule(
     "ledger.balance_drifted", "A stored balance differs from its lines", Severity.SEV1, FINANCE
 )
 
 _KNOWN: Final = {
-    rule.name: rule for rule in (LATE_EVIDENCE, EXCESS_EVIDENCE, EXCESS_PAID, DEAD_LETTER, BALANCE_DRIFTED)
+    rule.name: rule
+    for rule in (
+        LATE_EVIDENCE,
+        EXCESS_EVIDENCE,
+        EXCESS_PAID,
+        OUTCOME_OVERDUE,
+        OUTCOME_PAST_CUT_OFF,
+        DECISION_CONTRADICTED,
+        DEAD_LETTER,
+        BALANCE_DRIFTED,
+    )
 }
 
 

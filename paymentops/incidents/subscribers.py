@@ -59,6 +59,39 @@ def _excess(event: Event) -> Report:
     )
 
 
+def _overdue(event: Event) -> Report:
+    """Nobody knows what became of an attempt, for too long; past the settlement cut-off only people decide."""
+    data = event.data
+    rule = rules.OUTCOME_PAST_CUT_OFF if data["past_cut_off"] else rules.OUTCOME_OVERDUE
+    failure_class = "PAST_CUT_OFF" if data["past_cut_off"] else "AGED"
+    return _of_attempt(rule, event, failure_class=failure_class, minor=int(data["attempt_amount"]))
+
+
+def _contradicted(event: Event) -> Report:
+    """The books say what people decided and a provider says otherwise; one of them is wrong about the larger amount."""
+    minor = max(int(event.data["amount_decided"]), int(event.data["amount_told"]))
+    return _of_attempt(rules.DECISION_CONTRADICTED, event, failure_class="CONTRADICTED", minor=minor)
+
+
+def _of_attempt(rule: Rule, event: Event, *, failure_class: str, minor: int) -> Report:
+    data = event.data
+    payment = Payment.objects.get(pk=ids.parse(ids.Prefix.PAYMENT, data["id"]))
+    amount = Money(minor, payment.currency)
+    return _report(
+        rule,
+        event,
+        dimensions=Dimensions(
+            provider=data["provider"],
+            method=data["method"],
+            operation=data["operation"],
+            failure_class=failure_class,
+            currency=payment.currency,
+        ),
+        text=f"{data['operation'].lower()} of {amount} as {data['attempt']}.",
+        affected=Affected(payment, amount, reason=rule.title),
+    )
+
+
 def _dead_letter(event: Event) -> Report:
     kind, _, name = event.data["source"].partition(":")
     is_provider = kind == "webhook"
@@ -94,6 +127,8 @@ def _report(rule: Rule, event: Event, *, dimensions: Dimensions, text: str, affe
 _REPORTS: Final[Mapping[str, Callable[[Event], Report]]] = {
     "payment.late_evidence": _late_evidence,
     "payment.excess_recorded": _excess,
+    "payment.outcome_overdue": _overdue,
+    "payment.decision_contradicted": _contradicted,
     "events.dead_letter_made": _dead_letter,
     "ledger.balance_drifted": _balance_drifted,
 }

@@ -129,7 +129,8 @@ def _make_due(attempt: Attempt, *, at: datetime, now: datetime) -> bool:
     """Bring the next inquiry forward; tell whether it was."""
     is_in_hand = attempt.lease_expires_at is not None and attempt.lease_expires_at > now
     was_planned = attempt.next_action_at
-    if is_in_hand or (was_planned is not None and was_planned <= at):
+    is_planned = was_planned is not None and was_planned <= at and attempt.schedule.get("rule") != retry.BY_HAND
+    if is_in_hand or is_planned:
         return False
     if attempt.schedule.get("rule") != ASKED_FOR:
         attempt.schedule = {

@@ -64,11 +64,18 @@ def decline(payment: Payment, attempt: Attempt, outcome: Declined, *, cause: Cau
     _moved_nothing(payment, attempt, FAILURE_CLASSES[outcome.retry_class], cause=cause, occurred_at=outcome.at, now=now)
 
 
-def give_up(payment: Payment, attempt: Attempt, *, cause: Cause, now: datetime) -> None:
-    """End an attempt that is proven not executed and will not be sent again."""
+def give_up(
+    payment: Payment,
+    attempt: Attempt,
+    *,
+    why: str = "The provider knows nothing of it.",
+    cause: Cause,
+    now: datetime,
+) -> None:
+    """End an attempt that is proven not executed and will not be sent again; ``why``, where that was in doubt."""
     before = attempt.state
     if attempt.state == AttemptState.UNKNOWN:
-        attempt.result_message = "The provider knows nothing of it."
+        attempt.result_message = why[:300]
     attempt.result_code = attempt.result_code or "not_executed"
     attempt.fail()
     moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=now, now=now)

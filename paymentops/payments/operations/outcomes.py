@@ -16,9 +16,11 @@ from paymentops.core.failpoints import Point
 from paymentops.core.money import Money
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment, ProviderCall
+from paymentops.payments.models.moving import SYSTEM
 from paymentops.payments.operations import (
     asking,
     concluding,
+    contradictions,
     excess,
     expiring,
     late_evidence,
@@ -53,11 +55,23 @@ _ABOUT_THE_PAYER = (ProviderCall.Kind.COMPLETION, ProviderCall.Kind.WITHDRAWAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DidNotHappen:
+    """No provider says this: two people decided it, on this evidence."""
+
+    at: datetime
+    evidence: str
+
+
+type Told = Outcome | InquiryOutcome | DidNotHappen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came back, and to which call.
 
     ``fence`` is ``None`` for a notification: evidence that nobody here asked for. ``reference`` makes the cause unique
-    within the attempt: the number of the call, or the provider's id of the notification.
+    within the attempt: the number of the call, or the provider's id of the notification. ``actor`` and ``reason`` are
+    of the person who decided, where it is a decision.
     """
 
     attempt_id: UUID
@@ -66,7 +80,9 @@ class Answer:
     fence: int | None
     started_at: datetime
     reference: str
-    outcome: Outcome | InquiryOutcome
+    outcome: Told
+    actor: str = SYSTEM
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +104,10 @@ def record(*, answer: Answer, now: datetime) -> Recorded:
         payment = Payment.lock(payment_id)
         attempt = Attempt.lock(answer.attempt_id)
         if _seen_before(answer):
+            return Recorded(applied=False)
+        if contradictions.says_otherwise(attempt, answer.outcome):
+            _keep(answer, attempt, answer.outcome, False, now)
+            contradictions.tell(payment, attempt, answer.outcome, now=now)
             return Recorded(applied=False)
         if _paid_again(payment, attempt, answer, now):
             return Recorded(applied=True)
@@ -114,7 +134,7 @@ def _paid_again(payment: Payment, attempt: Attempt, answer: Answer, now: datetim
     return True
 
 
-def _reference(outcome: Outcome | InquiryOutcome) -> str:
+def _reference(outcome: Told) -> str:
     return str(getattr(outcome, "provider_reference", ""))
 
 
@@ -125,9 +145,7 @@ def _seen_before(answer: Answer) -> bool:
     return calls.exists()
 
 
-def _believable(
-    payment: Payment, attempt: Attempt, outcome: Outcome | InquiryOutcome
-) -> tuple[Outcome | InquiryOutcome, Money | None]:
+def _believable(payment: Payment, attempt: Attempt, outcome: Told) -> tuple[Told, Money | None]:
     """Treat an approval of another currency, or of more than was asked for, as an answer nobody can act on.
 
     Less than was asked for is a partial approval, but no refund was asked for in parts. A void releases all there is,
@@ -153,15 +171,16 @@ def _of_plausible_amount(attempt: Attempt, outcome: Approved) -> Approved | Unkn
     )
 
 
-def _apply(
-    payment: Payment, attempt: Attempt, answer: Answer, outcome: Outcome | InquiryOutcome, now: datetime
-) -> Recorded:
-    cause = Cause(_cause_kind(answer), f"{attempt.public_id}/{answer.reference}")
+def _apply(payment: Payment, attempt: Attempt, answer: Answer, outcome: Told, now: datetime) -> Recorded:
+    reference = f"{attempt.public_id}/{answer.reference}"
+    cause = Cause(_cause_kind(answer), reference, actor=answer.actor, reason=answer.reason)
     match outcome:
         case Approved():
             return Recorded(applied=_approved(payment, attempt, outcome, cause, now))
         case Declined():
             return Recorded(applied=_declined(payment, attempt, answer, outcome, cause, now))
+        case DidNotHappen():
+            return Recorded(applied=_decided_negative(payment, attempt, outcome, cause, now))
         case _ if answer.fence is None or answer.fence == attempt.fence:
             return _apply_indefinite(payment, attempt, answer, outcome, cause, now)
         case _:
@@ -212,11 +231,19 @@ def _not_taken(  # noqa: PLR0917 - what every answer is applied to
     return True
 
 
+def _decided_negative(payment: Payment, attempt: Attempt, outcome: DidNotHappen, cause: Cause, now: datetime) -> bool:
+    if attempt.state != AttemptState.UNKNOWN:
+        return False
+    attempt.result_code = "decided_not_executed"
+    concluding.give_up(payment, attempt, why=f"Two people decided: {outcome.evidence}", cause=cause, now=now)
+    return True
+
+
 def _apply_indefinite(  # noqa: PLR0917 - what every answer is applied to
     payment: Payment,
     attempt: Attempt,
     answer: Answer,
-    outcome: Outcome | InquiryOutcome,
+    outcome: Told,
     cause: Cause,
     now: datetime,
 ) -> Recorded:
@@ -336,13 +363,14 @@ def _cause_kind(answer: Answer) -> str:
         ProviderCall.Kind.COMPLETION: "completion",
         ProviderCall.Kind.WITHDRAWAL: "withdrawal",
         ProviderCall.Kind.NOTIFICATION: "notification",
+        ProviderCall.Kind.DECISION: "decision",
     }[answer.kind]
 
 
 def _keep(
     answer: Answer,
     attempt: Attempt,
-    outcome: Outcome | InquiryOutcome,
+    outcome: Told,
     applied: bool,
     now: datetime,
     *,
@@ -367,7 +395,7 @@ def _keep(
     )
 
 
-def _code(outcome: Outcome | InquiryOutcome) -> str:
+def _code(outcome: Told) -> str:
     match outcome:
         case Declined(code=code):
             return code
@@ -377,11 +405,13 @@ def _code(outcome: Outcome | InquiryOutcome) -> str:
             return ""
 
 
-def _message(outcome: Outcome | InquiryOutcome) -> str:
+def _message(outcome: Told) -> str:
     match outcome:
         case Declined(message=message):
             return message
         case NotSent(reason=reason) | Unknown(reason=reason):
             return reason
+        case DidNotHappen(evidence=evidence):
+            return evidence
         case _:
             return ""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -105,11 +105,17 @@ def exposures(attempts: QuerySet[Attempt]) -> list[Exposure]:
     return [Exposure(Money(row["sum"], row["currency"]), row["number"]) for row in sums]
 
 
-def unreported(*, now: datetime) -> QuerySet[Attempt]:
-    """Return the unknown attempts of which the next alarm has not been told; some may not be due for it yet."""
+def to_tell_of(*, now: datetime) -> QuerySet[Attempt]:
+    """Return unknown attempts that are due for an alarm: for their age, or maybe for the settlement cut-off.
+
+    A cut-off of so many business days is never sooner than as many days, so few are returned that are not due yet.
+    """
     old = now - timedelta(minutes=settings.UNKNOWN_OUTCOME_LIMIT_MINUTES)
-    found = Attempt.objects.filter(state=AttemptState.UNKNOWN, first_dispatched_at__lte=old, alarms__lt=2)
-    return found.order_by("first_dispatched_at", "id")
+    days = min([settings.SETTLEMENT_CUT_OFF_DAYS, *settings.SETTLEMENT_CUT_OFF_DAYS_BY_PROVIDER.values()])
+    due = Q(alarms=0, first_dispatched_at__lte=old) | Q(
+        alarms__lt=2, last_dispatched_at__lte=now - timedelta(days=days)
+    )
+    return Attempt.objects.filter(due, state=AttemptState.UNKNOWN).order_by("first_dispatched_at", "id")
 
 
 def attempt_of(public_id: str) -> Attempt:
@@ -175,6 +181,33 @@ def facts(attempt: Attempt, *, calls: Sequence[ProviderCall], siblings: Iterable
         cut_off_at=cut_off_at(attempt),
         now=now,
     )
+
+
+def decision_facts(attempt: Attempt) -> dict[str, Any]:
+    """Return the facts on which people decide about an attempt; a decision is stale once one of them has changed.
+
+    A further answer of a kind that was there before changes nothing, so that a daily inquiry does not undo a proposal.
+    """
+    payment = attempt.payment
+    answers = ProviderCall.objects.filter(attempt=attempt).values_list("outcome", flat=True)
+    return {
+        "attempt": {
+            "state": str(attempt.state),
+            "sent": attempt.dispatches,
+            "provider_reference": attempt.provider_reference,
+            "answers": ", ".join(sorted(set(answers))) or "none",
+        },
+        "payment": {
+            "state": str(payment.state),
+            "authorized": str(payment.authorized),
+            "captured": str(payment.captured),
+            "voided": str(payment.voided),
+            "refunded": str(payment.refunded),
+            "refund_reserved": str(payment.refund_reserved),
+            "cancel_requested": payment.cancel_requested_at is not None,
+        },
+        "refund": str(attempt.refund.state) if attempt.refund is not None else "",
+    }
 
 
 def cut_off_at(attempt: Attempt) -> datetime | None:

@@ -198,6 +198,9 @@ def _calls(record: Record) -> Iterator[Moment]:
     attempts = {attempt.id: attempt for attempt in record.attempts}
     for call in record.calls:
         attempt = attempts[call.attempt_id]
+        if call.kind == ProviderCall.Kind.DECISION:
+            yield _decision(call, attempt)
+            continue
         told = call.kind == ProviderCall.Kind.NOTIFICATION
         yield Moment(
             at=call.started_at if told else call.answered_at,
@@ -219,6 +222,28 @@ def _calls(record: Record) -> Iterator[Moment]:
             ),
             raw={"kind": call.kind, "number": call.number, "fence": call.fence, "applied": call.applied},
         )
+
+
+def _decision(call: ProviderCall, attempt: Attempt) -> Moment:
+    """Tell what two people decided; their names stand on the move it caused."""
+    happened = call.outcome == "Approved"
+    return Moment(
+        at=call.answered_at,
+        received_at=call.answered_at,
+        lane=Lane.PERSON,
+        title=f"{_operation(attempt)}: two people decided that it {'happened' if happened else 'did not happen'}",
+        anchor=f"ev_{call.id.hex}",
+        trace_id=call.trace_id,
+        facts=_known(
+            {
+                "attempt": attempt.public_id,
+                "amount": Money(call.amount, attempt.currency) if call.amount is not None else "",
+                "provider reference": call.provider_reference,
+                "evidence": call.message,
+            }
+        ),
+        raw={"kind": call.kind, "number": call.number, "applied": call.applied},
+    )
 
 
 def _state_moves(record: Record) -> Iterator[Moment]:

@@ -5,18 +5,20 @@ PostgreSQL computes over whole tables and whose violations are streamed.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection, transaction
 
 from paymentops.core.verification import Check
-from paymentops.payments.verification import amounts, commands, completeness, disputes, histories
+from paymentops.payments.verification import amounts, commands, completeness, decisions, disputes, histories
+
+_TABLES: Final = (histories, amounts, completeness, disputes, decisions)
 
 
 def checks() -> Iterator[Check]:
     """Run every check of the payments, one after the other."""
-    for statements in (histories.STATEMENTS, amounts.STATEMENTS, completeness.STATEMENTS, disputes.STATEMENTS):
-        for name, statement in statements.items():
+    for table in _TABLES:
+        for name, statement in table.STATEMENTS.items():
             yield Check.of(name, (row[0] for row in _stream(statement)))
     yield Check.of(
         "payments.commands_as_fingerprinted",
