@@ -61,7 +61,7 @@ class DisputeNews:
 
     Args:
         dispute: the provider's id of the dispute.
-        status: where it stands; ``None`` for a word nobody has documented, which moves nothing.
+        status: where it stands; ``None`` where it does not tell, also for a word nobody has documented.
         stage: how far it has gone.
         amount: what is disputed; need not be the charge's amount, nor in its currency.
         fee: what the provider charges for the dispute, as a whole and as of now: less than before, or 0, where it was

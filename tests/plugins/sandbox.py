@@ -82,6 +82,14 @@ class SandboxServer:
         """Return every notification, oldest first, with how often it was delivered."""
         return list(self._ask("GET", "/admin/events")["events"])
 
+    def open_dispute(self, charge: str, **details: Any) -> str:
+        """Let a payer's bank dispute a charge; return the dispute's id at the sandbox."""
+        return str(self._ask("POST", f"/admin/charges/{charge}/disputes", json=details)["id"])
+
+    def move_dispute(self, dispute: str, **details: Any) -> None:
+        """Let a dispute go on, for example ``status="lost"``."""
+        self._ask("POST", f"/admin/disputes/{dispute}", json=details)
+
     def set_faults(self, **profile: Any) -> None:
         """Set the fault profile, for example ``profile="harshest", seed=7`` or ``rates={"timeout_after": 1}``."""
         self._ask("PUT", "/admin/faults", json=profile)

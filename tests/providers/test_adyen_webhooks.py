@@ -27,6 +27,7 @@ from paymentops.providers.contract import (
     WebhookUnauthentic,
     provider_key,
 )
+from paymentops.providers.disputes import DisputeNews, DisputeStage, DisputeStatus, ReasonClass
 from paymentops.providers.transport import Answer
 from paymentops.providers.units import Inexpressible
 from tests.providers.fakes import adyen as fake
@@ -307,3 +308,62 @@ def test_an_amount_adyen_cannot_take_is_refused() -> None:
         to_adyen(Money(701, "CVE"))
     with pytest.raises(Inexpressible):
         from_adyen(-1, "EUR")
+
+
+# --- disputes ------------------------------------------------------------------------------------------------------
+
+DISPUTE = {
+    **ITEM,
+    "eventCode": "CHARGEBACK",
+    "pspReference": "9915555555555555",
+    "originalReference": "8815658961765250",
+    "reason": "Goods not received",
+    "additionalData": {
+        "chargebackReasonCode": "13.1",
+        "defensePeriodEndsAt": "2026-06-06T12:00:00+02:00",
+        "disputeStatus": "Undefended",
+    },
+}
+
+
+def test_a_dispute_is_read_with_its_charge_reason_and_deadline() -> None:
+    [event] = read(DISPUTE)
+    assert (event.operation, event.provider_key, event.provider_reference) == (None, KEY, "8815658961765250")
+    assert event.dispute == DisputeNews(
+        dispute="9915555555555555",
+        status=DisputeStatus.OPEN,
+        stage=DisputeStage.CHARGEBACK,
+        amount=EUR_100,
+        reason="13.1",
+        reason_class=ReasonClass.NOT_RECEIVED,
+        evidence_due_at=datetime(2026, 6, 6, 10, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("REQUEST_FOR_INFORMATION", DisputeStatus.INQUIRY),
+        ("NOTIFICATION_OF_CHARGEBACK", DisputeStatus.INQUIRY),
+        ("CHARGEBACK_REVERSED", DisputeStatus.WON_PROVISIONAL),
+        ("SECOND_CHARGEBACK", DisputeStatus.LOST),
+        ("PREARBITRATION_WON", DisputeStatus.WON),
+        ("PREARBITRATION_LOST", DisputeStatus.LOST),
+        ("ISSUER_RESPONSE_TIMEFRAME_EXPIRED", DisputeStatus.WON),
+        ("DISPUTE_DEFENSE_PERIOD_ENDED", None),
+        ("INFORMATION_SUPPLIED", None),
+    ],
+)
+def test_what_each_kind_of_dispute_news_means(kind: str, status: Any) -> None:
+    [event] = read({**DISPUTE, "eventCode": kind})
+    assert event.dispute is not None
+    assert event.dispute.status is status
+    [failed] = read({**DISPUTE, "eventCode": kind, "success": "false"})
+    assert failed.dispute is not None
+    assert failed.dispute.status is None
+
+
+def test_a_report_of_fraud_and_another_accounts_dispute_are_no_disputes_of_ours() -> None:
+    for changes in ({"eventCode": "NOTIFICATION_OF_FRAUD"}, {"merchantAccountCode": "Another"}):
+        [event] = read({**DISPUTE, **changes})
+        assert event.dispute is None

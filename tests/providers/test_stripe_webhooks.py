@@ -20,6 +20,7 @@ from paymentops.providers.contract import (
     WebhookRefused,
     WebhookUnauthentic,
 )
+from paymentops.providers.disputes import DisputeNews, DisputeStage, DisputeStatus, ReasonClass
 from tests.providers.contract_suite import told
 
 NOW = datetime(2026, 5, 6, 12, tzinfo=UTC)
@@ -116,3 +117,73 @@ def test_an_unreadable_event_is_refused_and_never_breaks(body: bytes) -> None:
 def test_no_value_in_an_event_breaks_reading(kind: str, status: str, amount: object, currency: object) -> None:
     body = event(kind, status=status, amount=amount, currency=currency, capture_method="manual", latest_charge="ch_1")
     events.read(body, now=NOW)
+
+
+DISPUTE: dict[str, Any] = {
+    "id": "du_1",
+    "object": "dispute",
+    "amount": 10_000,
+    "currency": "eur",
+    "charge": "ch_1",
+    "payment_intent": "pi_1",
+    "reason": "product_not_received",
+    "status": "needs_response",
+    "balance_transactions": [{"amount": -10_000, "currency": "eur", "fee": 2_000, "net": -12_000}],
+    "evidence_details": {"due_by": int(NOW.timestamp()) + 86_400, "past_due": False, "submission_count": 0},
+}
+
+
+def dispute_event(**changes: Any) -> bytes:
+    document = {
+        "id": "evt_1",
+        "type": "charge.dispute.updated",
+        "created": int(NOW.timestamp()),
+        "data": {"object": {**DISPUTE, **changes}},
+    }
+    return json.dumps(document).encode()
+
+
+def test_a_dispute_is_read_with_its_charge_fee_and_deadline() -> None:
+    read = events.read(dispute_event(), now=NOW)
+    assert (read.operation, read.provider_reference) == (None, "pi_1")
+    assert read.dispute == DisputeNews(
+        dispute="du_1",
+        status=DisputeStatus.OPEN,
+        stage=DisputeStage.CHARGEBACK,
+        amount=Money(10_000, "EUR"),
+        fee=Money(2_000, "EUR"),
+        reason="product_not_received",
+        reason_class=ReasonClass.NOT_RECEIVED,
+        evidence_due_at=NOW + timedelta(days=1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "ours", "stage"),
+    [
+        ("warning_needs_response", DisputeStatus.INQUIRY, DisputeStage.INQUIRY),
+        ("warning_under_review", DisputeStatus.INQUIRY, DisputeStage.INQUIRY),
+        ("warning_closed", DisputeStatus.INQUIRY_CLOSED, DisputeStage.INQUIRY),
+        ("under_review", DisputeStatus.UNDER_REVIEW, DisputeStage.CHARGEBACK),
+        ("won", DisputeStatus.WON, DisputeStage.CHARGEBACK),
+        ("lost", DisputeStatus.LOST, DisputeStage.CHARGEBACK),
+        ("a word of tomorrow", None, None),
+    ],
+)
+def test_each_status_of_a_dispute_in_our_words(status: str, ours: Any, stage: Any) -> None:
+    news = events.read(dispute_event(status=status), now=NOW).dispute
+    assert news is not None
+    assert (news.status, news.stage) == (ours, stage)
+
+
+def test_a_fee_that_was_given_back_is_none_any_more() -> None:
+    given_back = [*DISPUTE["balance_transactions"], {"amount": 10_000, "currency": "eur", "fee": -2_000}]
+    news = events.read(dispute_event(status="won", balance_transactions=given_back), now=NOW).dispute
+    assert news is not None
+    assert news.fee == Money(0, "EUR")
+
+
+@pytest.mark.parametrize("changes", [{"id": None}, {"amount": "1"}, {"amount": True}, {"currency": "xxq"}])
+def test_a_dispute_without_what_every_dispute_has_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(WebhookRefused):
+        events.read(dispute_event(**changes), now=NOW)

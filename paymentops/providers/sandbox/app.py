@@ -7,10 +7,15 @@
 ``POST /v1/charges/{id}/refunds``           reference, amount
 ``POST /v1/completions``                    key, details: what the payer brought back for a charge that waits
 ``POST /v1/withdrawals``                    key: take back a charge that waits
+``POST /v1/disputes/{id}/accept``           gives up a dispute
+``POST /v1/disputes/{id}/evidence``         text: answers a dispute
 ``GET /v1/operations?key=`` / ``reference=``  what became of earlier requests
 ``GET``/``POST /pay/{operation}``           the payer's page; ``?result=decline`` declines
 ``PUT /admin/faults``, ``GET``              the fault profile
 ``GET /admin/truth?after=&limit=``          every charge that really happened; ``DELETE`` forgets everything
+``POST /admin/charges/{id}/disputes``       opens a dispute; all of it may be left out: status, stage, amount, currency,
+                                            fee, reason, evidence_due_at
+``POST /admin/disputes/{id}``               moves a dispute: the same names
 ``GET /admin/events?after=``                every notification and how often it was delivered
 ==========================================  =======================================================================
 
@@ -32,6 +37,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from paymentops.providers.sandbox import faults, wire
+from paymentops.providers.sandbox.disputes import Disputes
 from paymentops.providers.sandbox.notices import Courier, Destination
 from paymentops.providers.sandbox.tokens import TOKENS, Fault, Kind, Notice
 from paymentops.providers.sandbox.truth import Done, Order, Refused, Truth
@@ -45,6 +51,7 @@ class Sandbox:
 
     def __init__(self, *, folder: Path, api_key: str, destination: Destination) -> None:
         self._truth = Truth(folder)
+        self._disputes = Disputes(self._truth)
         self._api_key = api_key
         self._profile = faults.Profile()
         self._courier = Courier(truth=self._truth, destination=destination, profile=lambda: self._profile)
@@ -65,12 +72,15 @@ class Sandbox:
                 Route("/v1/operations", self._guarded(self._inquire)),
                 Route("/redirect/{operation_id}", self._page_to_come_back_from),
                 Route("/challenge/{operation_id}", self._page_to_come_back_from),
+                Route("/v1/disputes/{dispute_id}/{kind}", self._guarded(self._answer_dispute), methods=["POST"]),
                 Route("/pay/{operation_id}", self._payer_page),
                 Route("/pay/{operation_id}", self._payer_decides, methods=["POST"]),
                 Route("/admin/faults", self._guarded(self._show_faults)),
                 Route("/admin/faults", self._guarded(self._set_faults), methods=["PUT"]),
                 Route("/admin/truth", self._guarded(self._show_truth)),
                 Route("/admin/truth", self._guarded(self._forget), methods=["DELETE"]),
+                Route("/admin/charges/{charge_id}/disputes", self._guarded(self._open_dispute), methods=["POST"]),
+                Route("/admin/disputes/{dispute_id}", self._guarded(self._move_dispute), methods=["POST"]),
                 Route("/admin/events", self._guarded(self._show_events)),
             ],
             lifespan=self._lifespan,
@@ -290,6 +300,31 @@ class Sandbox:
         charges = self._truth.charges(after=after, limit=limit)
         following = charges[-1]["seq"] if len(charges) == limit else None
         return JSONResponse({"charges": charges, "next": following})
+
+    async def _open_dispute(self, request: Request) -> Response:
+        change, now = await wire.read_dispute(request), wire.read_moment(request)
+        dispute = self._disputes.open(request.path_params["charge_id"], change, now=now)
+        self._courier.announce_dispute(dispute)
+        return JSONResponse(dispute, status_code=201)
+
+    async def _move_dispute(self, request: Request) -> Response:
+        change, now = await wire.read_dispute(request), wire.read_moment(request)
+        dispute = self._disputes.change(request.path_params["dispute_id"], change, now=now)
+        self._courier.announce_dispute(dispute)
+        return JSONResponse(dispute)
+
+    async def _answer_dispute(self, request: Request) -> Response:
+        key, text = await wire.read_answer(request)
+        dispute, is_new = self._disputes.answer(
+            request.path_params["dispute_id"],
+            key=key,
+            kind=request.path_params["kind"],
+            text=text,
+            now=wire.read_moment(request),
+        )
+        if is_new:
+            self._courier.announce_dispute(dispute)
+        return JSONResponse(dispute)
 
     async def _show_events(self, request: Request) -> Response:
         try:

@@ -54,14 +54,21 @@ class Courier:
         """Write the event of a finished operation; what still waits is announced once it is finished."""
         if operation["status"] not in {"succeeded", "declined", "withdrawn"}:
             return
-        notice = self._truth.notice_of(operation["charge"])
+        self._write(f"{operation['kind']}.{operation['status']}", operation)
+
+    def announce_dispute(self, dispute: dict[str, Any]) -> None:
+        """Write the event of a dispute that was opened or moved."""
+        self._write(f"dispute.{dispute['status']}", dispute)
+
+    def _write(self, kind: str, document: dict[str, Any]) -> None:
+        notice = self._truth.notice_of(document["charge"])
         event_id = f"evt_{secrets.token_hex(12)}"
         body = json.dumps(
             {
                 "id": event_id,
-                "type": f"{operation['kind']}.{operation['status']}",
-                "created_at": operation["occurred_at"],
-                "data": operation,
+                "type": kind,
+                "created_at": document["occurred_at"],
+                "data": document,
             }
         )
         copies = 2 if notice is Notice.DOUBLED else 1

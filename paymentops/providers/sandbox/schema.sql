@@ -47,6 +47,30 @@ CREATE TABLE IF NOT EXISTS dispatches (
     sent INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE IF NOT EXISTS disputes (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    charge_id TEXT NOT NULL REFERENCES charges (id),
+    status TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount >= 0),
+    currency TEXT NOT NULL,
+    fee INTEGER NOT NULL CHECK (fee >= 0),
+    reason TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    evidence_due_at TEXT,
+    occurred_at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS disputes_by_charge ON disputes (charge_id);
+
+CREATE TABLE IF NOT EXISTS dispute_answers (
+    key TEXT PRIMARY KEY,
+    dispute_id TEXT NOT NULL REFERENCES disputes (id),
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    answer TEXT NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,

@@ -25,6 +25,8 @@ _ROOM: Final = {
     Kind.REFUND: ("captured", "refunded"),
 }
 _COLUMN: Final = {Kind.CAPTURE: "captured", Kind.VOID: "voided", Kind.REFUND: "refunded"}
+# In these the disputed amount is with the payer's bank; in all others it is the merchant's.
+_TAKEN: Final = frozenset({"needs_response", "under_review", "pre_arbitration", "arbitration", "lost", "accepted"})
 
 
 class Refused(Exception):
@@ -230,7 +232,7 @@ class Truth:
     def forget_everything(self) -> None:
         """Delete all charges, operations and events."""
         with self.changing() as db:
-            for table in ("operations", "charges", "dispatches", "events"):
+            for table in ("dispute_answers", "disputes", "operations", "charges", "dispatches", "events"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
 
     def _insert_charge(self, order: Order, *, verdict: Verdict, now: datetime) -> str:
@@ -309,12 +311,22 @@ class Truth:
         effects: dict[str, int] = {}
         for operation in operations:
             effects[operation["key"]] = effects.get(operation["key"], 0) + (operation["status"] == "succeeded")
+        disputes = self._disputes_of(row["id"])
         hidden = {"capture_now", "notice"}
         return {
             **{name: row[name] for name in row.keys() if name not in hidden},  # noqa: SIM118 - a Row iterates values
             "operations": operations,
             "effects": effects,
+            "disputes": disputes,
+            "disputed": sum(dispute["amount"] for dispute in disputes if dispute["status"] in _TAKEN),
         }
+
+    def _disputes_of(self, charge_id: str) -> list[dict[str, Any]]:
+        rows = self._db.execute(
+            "SELECT id, status, stage, amount, currency, fee FROM disputes WHERE charge_id = ? ORDER BY seq",
+            (charge_id,),
+        )
+        return [dict(row) for row in rows]
 
 
 _STATUS: Final = {

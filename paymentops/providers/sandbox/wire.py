@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Final, override
 
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from paymentops.providers.sandbox.disputes import Change
 from paymentops.providers.sandbox.tokens import Kind
 from paymentops.providers.sandbox.truth import Order, Refused
 
@@ -68,6 +70,40 @@ async def read_change(request: Request) -> tuple[str, str]:
     if not isinstance(details, dict):
         raise _invalid("details must be an object")
     return _text(body, "key"), _text(details, "result")
+
+
+async def read_dispute(request: Request) -> Change:
+    """Read what an administrator says of a dispute.
+
+    Raises:
+        Refused: a name or a value that cannot be.
+    """
+    body = await read_object(request)
+    numbers = {"amount", "fee"}
+    for name, value in body.items():
+        if name not in {field.name for field in fields(Change)}:
+            raise _invalid(f"a dispute has no {name}")
+        is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
+        if not (is_number if name in numbers else isinstance(value, str) and len(value) <= 255):
+            raise _invalid(f"{name} is not what it should be")
+    return Change(**body)
+
+
+async def read_answer(request: Request) -> tuple[str, str]:
+    """Read the key and the text with which a merchant answers a dispute.
+
+    Raises:
+        Refused: another kind of answer, a missing key, or no text for evidence.
+    """
+    key, kind = request.headers.get("idempotency-key", ""), request.path_params["kind"]
+    if kind not in {"accept", "evidence"}:
+        raise Refused(status=404, code="not_found", message="A dispute is answered by accept or evidence.")
+    if not _KEY.fullmatch(key):
+        raise Refused(status=400, code="key_malformed", message="Idempotency-Key must be 8 to 64 characters.")
+    text = (await read_object(request)).get("text", "")
+    if not isinstance(text, str) or (kind == "evidence" and not text):
+        raise _invalid("evidence needs a text")
+    return key, text
 
 
 async def read_object(request: Request) -> dict[str, Any]:

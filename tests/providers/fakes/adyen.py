@@ -184,7 +184,10 @@ class AdyenServer(FakeServer):
 def notification(items: list[dict[str, Any]], *, key: str = HMAC_KEY) -> InboundWebhook:
     """Return a request that carries these items, each signed as Adyen documents it."""
     wrapped = [
-        {"NotificationRequestItem": item | {"additionalData": {"hmacSignature": signature(item, key)}}}
+        {
+            "NotificationRequestItem": item
+            | {"additionalData": item.get("additionalData", {}) | {"hmacSignature": signature(item, key)}}
+        }
         for item in items
     ]
     body = json.dumps({"live": "false", "notificationItems": wrapped}).encode()

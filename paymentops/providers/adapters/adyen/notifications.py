@@ -16,7 +16,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from paymentops.providers.adapters.adyen import mapping, references, refusals
+from paymentops.providers.adapters.adyen import disputes, mapping, references, refusals
 from paymentops.providers.adapters.adyen.mapping import Document, Unreadable
 from paymentops.providers.adapters.adyen.references import Errand, Tag
 from paymentops.providers.contract import (
@@ -131,6 +131,8 @@ def _event(item: Document, *, merchant_account: str, now: datetime) -> ProviderE
     occurred_at = _moment(item.get("eventDate"), otherwise=now)
     reference = item.get("merchantReference")
     tag = references.read(reference) if isinstance(reference, str) else None
+    if disputes.is_about_one(kind) and item.get("merchantAccountCode") == merchant_account:
+        return disputes.event_of(item, tag=tag, occurred_at=occurred_at)
     operation = _operation(kind, tag) if item.get("merchantAccountCode") == merchant_account else None
     known = tag is not None and operation is not None
     return ProviderEvent(

@@ -1,14 +1,14 @@
 """The only place that knows the sandbox's words."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from paymentops.core.errors import ApplicationError
-from paymentops.core.money import LARGEST_MINOR, Money
+from paymentops.core.money import Money
+from paymentops.providers.adapters.sandbox import disputes, documents
+from paymentops.providers.adapters.sandbox.documents import Unreadable
 from paymentops.providers.contract import (
     ActionRequired,
     Approved,
@@ -58,10 +58,6 @@ _REFUSALS: Final = frozenset({400, 401, 403, 404, 405, 413, 415, 422})
 _LONGEST_WAIT: Final = timedelta(hours=1)
 
 
-class Unreadable(ValueError):
-    """A document is not what the sandbox documents."""
-
-
 @dataclass(frozen=True, slots=True)
 class WireOperation:
     """An operation as the sandbox writes it, checked."""
@@ -90,7 +86,7 @@ def outcome_of(answer: Answer, *, key: str, amount: Money, now: datetime) -> Out
     if answer.status == 503 and answer.headers.get("sandbox-not-executed") == "true":
         return _not_executed("unavailable", answer, now=now)
     try:
-        document = _object(answer.body)
+        document = documents.read_object(answer.body)
         if answer.status in _WITH_OPERATION:
             return _result(_matching(document, key=key, amount=amount), now=now)
         if answer.status in _REFUSALS:
@@ -126,10 +122,12 @@ def event_of(body: bytes) -> ProviderEvent:
         WebhookRefused: it cannot be read.
     """
     try:
-        document = _object(body)
-        occurred_at = _moment(document, "created_at")
-        event_id, kind = _text(document, "id"), _text(document, "type")
+        document = documents.read_object(body)
+        occurred_at = documents.moment(document, "created_at")
+        event_id, kind = documents.text(document, "id"), documents.text(document, "type")
         data = document.get("data")
+        if kind.startswith("dispute."):
+            return disputes.event_of(data, event_id=event_id, kind=kind, occurred_at=occurred_at)
         if kind.partition(".")[0] not in _OPERATIONS:
             return ProviderEvent(event_id=event_id, kind=kind, occurred_at=occurred_at, operation=None, outcome=None)
         operation = _read(data)
@@ -205,22 +203,24 @@ def _matching(document: Any, *, key: str, amount: Money) -> WireOperation:
 def _read(document: Any) -> WireOperation:
     if not isinstance(document, dict) or document.get("object") != "operation":
         raise Unreadable("not an operation")
-    kind = _OPERATIONS.get(_text(document, "kind"))
+    kind = _OPERATIONS.get(documents.text(document, "kind"))
     if kind is None:
         raise Unreadable("an undocumented kind of operation")
     return WireOperation(
-        id=_text(document, "id"),
+        id=documents.text(document, "id"),
         kind=kind,
-        key=_text(document, "key"),
-        reference=_text(document, "reference"),
-        charge=_text(document, "charge"),
-        status=_text(document, "status"),
-        amount=_money(document, "amount"),
-        captured=_money(document, "captured"),
-        code=_text(document, "code") if document.get("code") is not None else "",
+        key=documents.text(document, "key"),
+        reference=documents.text(document, "reference"),
+        charge=documents.text(document, "charge"),
+        status=documents.text(document, "status"),
+        amount=documents.money(document, "amount"),
+        captured=documents.money(document, "captured"),
+        code=documents.text(document, "code") if document.get("code") is not None else "",
         action=_action(document.get("action")),
-        hold_expires_at=_moment(document, "hold_expires_at") if document.get("hold_expires_at") is not None else None,
-        occurred_at=_moment(document, "occurred_at"),
+        hold_expires_at=documents.moment(document, "hold_expires_at")
+        if document.get("hold_expires_at") is not None
+        else None,
+        occurred_at=documents.moment(document, "occurred_at"),
     )
 
 
@@ -228,7 +228,12 @@ def _refusal(document: Mapping[str, Any], *, now: datetime) -> Declined:
     error = document.get("error")
     if not isinstance(error, dict):
         raise Unreadable("not an error of the sandbox")
-    return Declined(code=_text(error, "code"), retry_class=RetryClass.INVALID, message=_text(error, "message"), at=now)
+    return Declined(
+        code=documents.text(error, "code"),
+        retry_class=RetryClass.INVALID,
+        message=documents.text(error, "message"),
+        at=now,
+    )
 
 
 def _not_executed(reason: str, answer: Answer, *, now: datetime) -> NotSent:
@@ -245,48 +250,11 @@ def _reason(status: int) -> str:
     return "key_conflict" if status == 409 else f"http_{status}"
 
 
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("not JSON") from error
-    if not isinstance(document, dict):
-        raise Unreadable("not a JSON object")
-    return document
-
-
 def _entries(body: bytes) -> list[Any]:
-    entries = _object(body).get("data")
+    entries = documents.read_object(body).get("data")
     if not isinstance(entries, list):
         raise Unreadable("data is not a list")
     return entries
-
-
-def _text(document: Mapping[str, Any], name: str) -> str:
-    value = document.get(name)
-    if not isinstance(value, str) or "\x00" in value or len(value) > 1000:
-        raise Unreadable(f"{name} is not text")
-    return value
-
-
-def _money(document: Mapping[str, Any], name: str) -> Money:
-    value = document.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_MINOR:
-        raise Unreadable(f"{name} is not an amount")
-    try:
-        return Money(value, _text(document, "currency"))
-    except ApplicationError as error:
-        raise Unreadable("an unknown currency") from error
-
-
-def _moment(document: Mapping[str, Any], name: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(_text(document, name))
-    except ValueError as error:
-        raise Unreadable(f"{name} is not a time") from error
-    if moment.tzinfo is None:
-        raise Unreadable(f"{name} has no offset")
-    return moment
 
 
 def _action(value: Any) -> Mapping[str, str]:
@@ -294,4 +262,4 @@ def _action(value: Any) -> Mapping[str, str]:
         return {}
     if not isinstance(value, dict):
         raise Unreadable("action is not an object")
-    return {"type": _text(value, "type"), "url": _text(value, "url")}
+    return {"type": documents.text(value, "type"), "url": documents.text(value, "url")}

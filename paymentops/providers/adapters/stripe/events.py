@@ -10,7 +10,7 @@ import stripe
 
 from paymentops.core.errors import ApplicationError
 from paymentops.core.money import Money
-from paymentops.providers.adapters.stripe import mapping
+from paymentops.providers.adapters.stripe import disputes, mapping
 from paymentops.providers.adapters.stripe.amounts import from_stripe
 from paymentops.providers.contract import (
     InboundWebhook,
@@ -55,6 +55,8 @@ def read(body: bytes, *, now: datetime) -> ProviderEvent:
         raise WebhookRefused("The notification is not an event of Stripe.")
     is_time = isinstance(created, int) and not isinstance(created, bool) and 0 < created < 2**33
     occurred_at = datetime.fromtimestamp(created, UTC) if is_time and isinstance(created, int) else now
+    if kind.startswith("charge.dispute."):
+        return disputes.event_of(about, event_id=event_id, kind=kind, occurred_at=occurred_at)
     operation = mapping.operation_of(kind, about)
     # The key in an intent's metadata is that of its creation; a capture or a void is found by the intent itself.
     is_own_key = operation in {Operation.AUTHORIZE, Operation.REFUND}
