@@ -13,7 +13,7 @@ import dj_database_url
 from environs import Env
 
 from paymentops.console import palette
-from paymentops.local import places, record
+from paymentops.local import logs, places, record
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -266,6 +266,14 @@ PIX_EXPIRES_SECONDS = env.int("PIX_EXPIRES_SECONDS", 3600)
 PIX_CERTIFICATE_FILE = env.str("PIX_CERTIFICATE_FILE", "")
 PIX_PRIVATE_KEY_FILE = env.str("PIX_PRIVATE_KEY_FILE", "")
 PIX_AUTHORITIES_FILE = env.str("PIX_AUTHORITIES_FILE", "")
+# When circuit breakers open, for how long, and how many probes each stage of recovery lets through.
+BREAKER_WINDOW_SECONDS = env.float("PAYMENTOPS_BREAKER_WINDOW_SECONDS", 30)
+BREAKER_LEAST_CALLS = env.int("PAYMENTOPS_BREAKER_LEAST_CALLS", 20, validate=lambda number: number > 0)
+BREAKER_OPEN_PERCENT = env.int("PAYMENTOPS_BREAKER_OPEN_PERCENT", 50, validate=lambda number: 0 < number <= 100)
+BREAKER_OPEN_SECONDS = env.float("PAYMENTOPS_BREAKER_OPEN_SECONDS", 30)
+BREAKER_PROBES: list[int] = env.list(
+    "PAYMENTOPS_BREAKER_PROBES", [1, 5], subcast=int, validate=lambda n: n[:1] > [0] and n == sorted(set(n))
+)
 # How long an accepted payment may wait to be sent before it expires unsent.
 PAYMENT_TIME_TO_SEND_HOURS = env.int("PAYMENTOPS_TIME_TO_SEND_HOURS", 24)
 # Longer than any provider call may take: after it, another worker takes an attempt over.
@@ -396,17 +404,4 @@ FAILPOINTS_ALLOWED = env.bool("PAYMENTOPS_FAILPOINTS_ALLOWED", False)
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 LOG_LEVEL = env.str("PAYMENTOPS_LOG_LEVEL", "INFO")
 HOST_NAME = socket.gethostname()
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        "httpx": {"level": "WARNING"},
-        "httpcore": {"level": "WARNING"},
-        "stripe": {"level": "WARNING"},
-        # Two lines per task would drown everything else.
-        "celery": {"level": "WARNING"},
-    },
-}
+LOGGING: dict[str, Any] = logs.to_stderr(level=LOG_LEVEL)

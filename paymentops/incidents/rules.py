@@ -66,6 +66,7 @@ DEAD_LETTER: Final = Rule("events.dead_letter", "Something could not be handled"
 BALANCE_DRIFTED: Final = Rule(
     "ledger.balance_drifted", "A stored balance differs from its lines", Severity.SEV1, FINANCE
 )
+BREAKER_OPENED: Final = Rule("breaker.opened", "A provider fails: its breaker is open", Severity.SEV2, ENGINEERING)
 
 _KNOWN: Final = {
     rule.name: rule
@@ -78,6 +79,7 @@ _KNOWN: Final = {
         DECISION_CONTRADICTED,
         DEAD_LETTER,
         BALANCE_DRIFTED,
+        BREAKER_OPENED,
     )
 }
 

@@ -118,6 +118,21 @@ def _balance_drifted(event: Event) -> Report:
     )
 
 
+def _breaker_opened(event: Event) -> Report:
+    data = event.data
+    return _report(
+        rules.BREAKER_OPENED,
+        event,
+        dimensions=Dimensions(
+            provider=data["provider"],
+            method=data["method"],
+            operation=data["operation"],
+            failure_class="BY_HAND" if data["by_hand"] else "BREAKER_OPEN",
+        ),
+        text=f"{data['provider']} {data['operation'].lower()} by {data['method']}: {data['reason']}",
+    )
+
+
 def _report(rule: Rule, event: Event, *, dimensions: Dimensions, text: str, affected: Affected | None = None) -> Report:
     return Report(
         rule=rule.name, severity=rule.severity, dimensions=dimensions, cause=event.id, text=text, affected=affected
@@ -129,6 +144,7 @@ _REPORTS: Final[Mapping[str, Callable[[Event], Report]]] = {
     "payment.excess_recorded": _excess,
     "payment.outcome_overdue": _overdue,
     "payment.decision_contradicted": _contradicted,
+    "breaker.opened": _breaker_opened,
     "events.dead_letter_made": _dead_letter,
     "ledger.balance_drifted": _balance_drifted,
 }

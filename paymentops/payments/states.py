@@ -54,6 +54,14 @@ class RefundState(models.TextChoices):
     REVERSED = "REVERSED", "reversed"
 
 
+class BreakerState(models.TextChoices):
+    """Where a circuit breaker stands."""
+
+    CLOSED = "CLOSED", "closed"
+    OPEN = "OPEN", "open"
+    HALF_OPEN = "HALF_OPEN", "half-open"
+
+
 class CaptureMode(models.TextChoices):
     """Whether money is taken with the authorisation or later."""
 

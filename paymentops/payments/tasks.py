@@ -9,7 +9,7 @@ from django.conf import settings
 from paymentops.core import clock, failpoints
 from paymentops.core.failpoints import Point
 from paymentops.payments import doorbell
-from paymentops.payments.operations import alarming, expiring, notifying, working
+from paymentops.payments.operations import alarming, breaking, expiring, notifying, working
 
 # A task ends long before its time limit and rings again when there is more to do.
 _ATTEMPTS_PER_TASK: Final = 20
@@ -27,11 +27,12 @@ def dispatch_due() -> int:
 
 @shared_task(name="payments.sweep", acks_late=True, max_retries=0, soft_time_limit=110, time_limit=120)
 def sweep() -> int:
-    """Find what no bell told of: lost messages, leases of dead workers, lapsed holds, unapplied news, old doubts."""
+    """Find what no bell told of: lost messages, dead workers' leases, lapsed holds, news, old doubts, failures."""
     alarming.tell_overdue(limit=_ALARMS_PER_SWEEP, now=clock.now())
     expiring.expire_holds(limit=_HOLDS_PER_SWEEP, now=clock.now())
     failpoints.reach(Point.SWEEP_EXPIRED)
     notifying.work_off(limit=_WEBHOOKS_PER_SWEEP, clock=clock.now)
+    breaking.sweep(now=clock.now())
     return _work_off()
 
 

@@ -1,6 +1,7 @@
 """What the room keeps: payments, attempts, what was asked for on them, and every move they made."""
 
 from paymentops.payments.models.attempt import Attempt, ProviderCall
+from paymentops.payments.models.breaker import Breaker, BreakerProbe, BreakerTransition
 from paymentops.payments.models.dispute import Dispute, DisputeNotice, DisputeTransition
 from paymentops.payments.models.moving import Cause
 from paymentops.payments.models.payment import Payment
@@ -13,6 +14,9 @@ from paymentops.payments.models.webhooks import InboundNotification, WebhookDeli
 __all__ = [
     "Attempt",
     "AttemptTransition",
+    "Breaker",
+    "BreakerProbe",
+    "BreakerTransition",
     "Cancellation",
     "Capture",
     "Cause",

@@ -20,9 +20,11 @@ from paymentops.payments import event_data, intake_sql, retry, routes, routing
 from paymentops.payments.bodies import AcceptedPayment
 from paymentops.payments.commands import CreatePayment
 from paymentops.payments.intake_sql import Intake, Owner
+from paymentops.payments.queries import breakers as queries
 from paymentops.payments.routing import Options, Wish
 from paymentops.payments.states import CaptureMode
 from paymentops.providers import contract, registry
+from paymentops.providers.contract import Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +113,8 @@ def create_payments(*, requester: Requester, items: Sequence[Keyed], now: dateti
     Raises:
         KeyInFlight: another request holds one of the keys; nothing was accepted and all may be sent again.
     """
-    options = Options(table=routes.current(), providers=registry.capabilities())
-    offers = [_offer(item, options, now) for item in items]
+    options = _options(items, now)
+    offers = [_offer(item, options[item.command.method], now) for item in items]
     firsts = _first_per_key(offers)
     with idempotency.refusing_twins():
         failpoints.reach(Point.INTAKE_BEFORE_COMMIT)
@@ -129,6 +131,19 @@ def create_payments(*, requester: Requester, items: Sequence[Keyed], now: dateti
     results = [_result(offer, won, owners) for offer in offers]
     _note_later_uses(offers, results, owners, requester, now)
     return results
+
+
+def _options(items: Sequence[Keyed], now: datetime) -> dict[Method, Options]:
+    """Return what there is to choose among, by method; breakers are asked only where there is a choice."""
+    table, providers = routes.current(), registry.capabilities()
+    return {
+        method: Options(
+            table=table,
+            providers=providers,
+            held_back=queries.held_back(method=method, now=now) if len(providers) > 1 else {},
+        )
+        for method in {item.command.method for item in items}
+    }
 
 
 def _offer(item: Keyed, options: Options, now: datetime) -> _Offer | ApplicationError:

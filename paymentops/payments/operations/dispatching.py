@@ -21,7 +21,7 @@ from paymentops.core import failpoints
 from paymentops.core.failpoints import Point
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment, Resumption
-from paymentops.payments.operations import moving, payer, waiting, withdrawing
+from paymentops.payments.operations import breaking, moving, payer, waiting, withdrawing
 from paymentops.payments.queries import ambiguity as reading
 from paymentops.payments.states import AttemptState, CaptureMode, PaymentState
 from paymentops.providers import registry
@@ -57,12 +57,13 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """The attempt is DISPATCHED and committed; the instruction may leave now."""
+    """The attempt is DISPATCHED and committed; the instruction may leave now. ``probe`` is its slot at a breaker."""
 
     claim: Claim
     provider: str
     number: int
     instruction: Instruction
+    probe: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +154,7 @@ def _begin_open(payment: Payment, attempt: Attempt, claim: Claim, now: datetime)
     if _is_asked(attempt, now):
         return _ask(payment, attempt, claim, now)
     if in_doubt and _may_send_unasked(payment, attempt, now):
-        return _dispatch(payment, attempt, claim, now)
+        return _dispatch_or_hold(payment, attempt, claim, now)
     _wait_for_news(payment, attempt, claim, now)
     return None
 
@@ -166,7 +167,7 @@ def begin_resend(*, claim: Claim, now: datetime) -> Send | None:
         attempt = Attempt.lock(claim.attempt_id)
         if attempt.fence != claim.fence or attempt.state != AttemptState.UNKNOWN:
             return None
-        return _dispatch(payment, attempt, claim, now)
+        return _dispatch_or_hold(payment, attempt, claim, now)
 
 
 def _is_asked(attempt: Attempt, now: datetime) -> bool:
@@ -245,10 +246,22 @@ def _begin_prepared(payment: Payment, attempt: Attempt, claim: Claim, now: datet
         if payment.expires_at <= now:
             withdrawing.expire_unsent(payment, attempt, now=now)
             return None
-    return _dispatch(payment, attempt, claim, now)
+    return _dispatch_or_hold(payment, attempt, claim, now)
 
 
-def _dispatch(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> Send:
+def _dispatch_or_hold(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> Send | None:
+    """Send, unless a breaker holds the attempt back: then it stays as it is and is looked at again later."""
+    admission = breaking.admit(payment, attempt, now=now)
+    if admission.held is None:
+        return _dispatch(payment, attempt, claim, admission.probe, now)
+    attempt.lease_expires_at = None
+    attempt.next_action_at = admission.held.at
+    attempt.schedule = admission.held.inputs
+    moving.save_attempt_rescheduled(attempt)
+    return None
+
+
+def _dispatch(payment: Payment, attempt: Attempt, claim: Claim, probe: UUID | None, now: datetime) -> Send:
     before = attempt.state
     attempt.dispatch(now=now)
     cause = Cause("dispatch", f"{attempt.public_id}/{attempt.dispatches}")
@@ -262,6 +275,7 @@ def _dispatch(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -
         provider=attempt.provider,
         number=attempt.dispatches,
         instruction=_instruction(payment, attempt, now),
+        probe=probe,
     )
 
 

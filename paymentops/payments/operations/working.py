@@ -8,8 +8,10 @@ from django.db import connection
 
 from paymentops.core import failpoints
 from paymentops.core.failpoints import Point
+from paymentops.payments import breaker
+from paymentops.payments.breaker import Key
 from paymentops.payments.models import ProviderCall
-from paymentops.payments.operations import dispatching, outcomes
+from paymentops.payments.operations import breaking, dispatching, outcomes
 from paymentops.payments.operations.dispatching import Ask, Claim, HandIn, Send, TakeBack
 from paymentops.payments.operations.outcomes import Answer, Recorded
 from paymentops.providers import registry
@@ -62,15 +64,16 @@ def carry_out(*, claim: Claim, clock: Clock) -> None:
         step = dispatching.begin_resend(claim=claim, now=clock()) if recorded.resend else None
     match step:
         case Send():
-            _send(step, clock)
+            outcome = _send(step, clock)
             failpoints.reach(Point.OUTCOME_COMMITTED)
+            _tell_breaker(step, outcome, clock)
         case HandIn():
             _hand_in(step, clock)
         case TakeBack():
             _take_back(step, clock)
 
 
-def _send(step: Send, clock: Clock) -> Recorded:
+def _send(step: Send, clock: Clock) -> Outcome:
     started_at = clock()
     deadline = step.instruction.deadline
     failpoints.reach(Point.DISPATCH_COMMITTED)
@@ -83,7 +86,7 @@ def _send(step: Send, clock: Clock) -> Recorded:
         step.instruction.reference,
         type(outcome).__name__,
     )
-    return outcomes.record(
+    outcomes.record(
         answer=Answer(
             attempt_id=step.claim.attempt_id,
             kind=ProviderCall.Kind.DISPATCH,
@@ -93,6 +96,16 @@ def _send(step: Send, clock: Clock) -> Recorded:
             reference=str(step.number),
             outcome=outcome,
         ),
+        now=clock(),
+    )
+    return outcome
+
+
+def _tell_breaker(step: Send, outcome: Outcome, clock: Clock) -> None:
+    breaking.note(
+        key=Key(step.provider, step.instruction.operation, step.instruction.method),
+        probe=step.probe,
+        effect=breaker.effect_of(type(outcome).__name__, reason=getattr(outcome, "reason", "")),
         now=clock(),
     )
 
@@ -167,7 +180,7 @@ def _record(
 
 def _too_late(deadline: datetime) -> NotSent:
     """Refuse to send after the deadline: this worker slept, and another may have taken the attempt over."""
-    return NotSent(reason="deadline_passed", retry_class=RetryClass.NOT_SENT, at=deadline)
+    return NotSent(reason=breaker.TOO_LATE, retry_class=RetryClass.NOT_SENT, at=deadline)
 
 
 def _call(provider: Provider, step: Send) -> Outcome:

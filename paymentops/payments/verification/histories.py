@@ -41,6 +41,9 @@ _ATTEMPT_MOVES: Final[Mapping[str, str]] = MappingProxyType(
         "CANCELED": "SUCCEEDED",
     }
 )
+_BREAKER_MOVES: Final[Mapping[str, str]] = MappingProxyType(
+    {"CLOSED": "OPEN", "OPEN": "HALF_OPEN CLOSED OPEN", "HALF_OPEN": "HALF_OPEN OPEN CLOSED"}
+)
 _REFUND_ON_ITS_WAY: Final = "PENDING ACTION_REQUIRED UNKNOWN SUCCEEDED FAILED CANCELED"
 _REFUND_MOVES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -169,6 +172,7 @@ STATEMENTS: Final = MappingProxyType(
         "payments.attempt_states_fold": _fold(name="attempt", prefix="att", initial="PREPARED", moves=_ATTEMPT_MOVES),
         "payments.refund_states_fold": _fold(name="refund", prefix="ref", initial="", moves=_REFUND_MOVES),
         "payments.dispute_states_fold": _fold(name="dispute", prefix="dsp", initial="", moves=_DISPUTE_MOVES),
+        "payments.breaker_states_fold": _fold(name="breaker", prefix="brk", initial="CLOSED", moves=_BREAKER_MOVES),
         "payments.final_left_by_evidence": _FINAL_LEFT_BY_EVIDENCE,
         "payments.causes_count_once": _CAUSES_COUNT_ONCE,
         "payments.moves_are_told": _MOVES_ARE_TOLD,
