@@ -12,6 +12,7 @@ import pytest
 
 from paymentops.core.money import Money
 from paymentops.providers.contract import (
+    ActionRequired,
     Approved,
     Declined,
     InboundWebhook,
@@ -28,6 +29,8 @@ from paymentops.providers.contract import (
     Question,
     RetryClass,
     Unknown,
+    Withdrawal,
+    Withdrawing,
     provider_key,
 )
 
@@ -67,14 +70,28 @@ def ask_about(instruction: Instruction, **changes: Any) -> Question:
     return Question(**(given | changes))
 
 
+def take_back(instruction: Instruction, **changes: Any) -> Withdrawal:
+    given: dict[str, Any] = {
+        "provider_key": instruction.provider_key,
+        "reference": instruction.reference,
+        "amount": instruction.amount,
+        "submitted_at": datetime.now(UTC),
+        "deadline": datetime.now(UTC) + timedelta(seconds=20),
+        "capture_now": instruction.capture_now,
+    }
+    return Withdrawal(**(given | changes))
+
+
 class ProviderContract:
     """Needs the fixtures ``provider``, ``unreachable`` (an adapter nobody listens to) and the tokens below.
 
-    ``declined_as`` is what the decline means; ``honours_keys`` is false for a stand-in that ignores keys.
+    ``waits`` makes a payment wait for its payer; it is empty where nothing does. ``declined_as`` is what the decline
+    means; ``honours_keys`` is false for a stand-in that ignores keys.
     """
 
     approved: ClassVar[str]
     declined: ClassVar[str]
+    waits: str = ""
     declined_as: ClassVar[RetryClass] = RetryClass.SOFT_DECLINE
     method: ClassVar[Method] = Method.CARD
     currency: ClassVar[str] = "EUR"
@@ -190,6 +207,36 @@ class ProviderContract:
             charge = self.authorized(provider)
             assert isinstance(provider.inquire(ask_about(self.after(charge, Operation.CAPTURE))), NotFound)
             assert isinstance(provider.inquire(ask_about(self.after(charge, Operation.VOID))), NotFound)
+
+    def test_what_waits_for_its_payer_is_taken_back_once(self, provider: Provider) -> None:
+        if not isinstance(provider, Withdrawing):
+            pytest.skip("the provider declares that it cannot do this")
+        instruction = self.payment(payment_token=self.waits, capture_now=True)
+        waiting = self.send(provider, instruction)
+        assert isinstance(waiting, ActionRequired)
+        with_id = take_back(instruction, provider_reference=waiting.provider_reference)
+        for withdrawal in (take_back(instruction), with_id):
+            gone = provider.withdraw(withdrawal)
+            assert isinstance(gone, Declined)
+            assert gone.withdrawn
+        found = provider.inquire(ask_about(instruction))
+        assert isinstance(found, Declined)
+        assert found.withdrawn
+
+    def test_what_was_paid_before_it_was_taken_back_is_told_as_paid(self, provider: Provider) -> None:
+        if not isinstance(provider, Withdrawing):
+            pytest.skip("the provider declares that it cannot do this")
+        instruction = self.payment(capture_now=True)
+        paid = self.carry_out(provider, instruction)
+        told = provider.withdraw(take_back(instruction))
+        assert isinstance(paid, Approved)
+        assert isinstance(told, Approved)
+        assert (told.provider_reference, told.captured) == (paid.provider_reference, instruction.amount)
+
+    def test_nobody_is_told_of_a_withdrawal_when_nobody_listens(self, unreachable: Provider) -> None:
+        if not isinstance(unreachable, Withdrawing):
+            pytest.skip("the provider declares that it cannot do this")
+        assert isinstance(unreachable.withdraw(take_back(self.payment(), provider_reference="any")), NotSent)
 
     def test_one_that_cannot_be_asked_never_says_that_nothing_happened(self, provider: Provider) -> None:
         self.require(not provider.capabilities.can_inquire)

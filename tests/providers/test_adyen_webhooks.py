@@ -211,6 +211,15 @@ def authorized(answered: Answer) -> object:
 
 
 PAID = {"resultCode": "Authorised", "pspReference": "8815", "merchantReference": SALE}
+
+
+@pytest.mark.parametrize(("result", "withdrawn"), [("Cancelled", True), ("Refused", False)])
+def test_a_shopper_who_called_it_off_was_refused_by_nobody(result: str, withdrawn: bool) -> None:
+    outcome = authorized(answer(PAID | {"resultCode": result}))
+    assert isinstance(outcome, Declined)
+    assert outcome.withdrawn is withdrawn
+
+
 PROBLEM = {"status": 422, "errorCode": "167", "message": "Original required", "errorType": "validation"}
 
 

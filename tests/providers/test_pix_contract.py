@@ -90,6 +90,7 @@ def paid(provider: PixProvider, server: PixServer) -> str:
 class TestPixMeetsTheContract(ProviderContract):
     approved = "pix"
     declined = EXPIRED
+    waits = "pix"
     declined_as = RetryClass.AUTH_REQUIRED
     method = Method.PIX
     currency = "BRL"

@@ -28,6 +28,10 @@ class TestStripeMeetsTheContract(ProviderContract):
     declined = "pm_card_chargeCustomerFail"
     honours_keys = False
 
+    @pytest.fixture(autouse=True)
+    def _with_card(self, stripe_server: StripeServer) -> None:
+        self.waits = stripe_server.card("4000002500003155")
+
 
 def test_our_reference_and_key_stand_on_the_intent(provider: Provider, stripe_server: StripeServer) -> None:
     instruction = instruct(payment_token="pm_card_visa")

@@ -84,3 +84,39 @@ def test_a_notification_may_come_for_an_answer_that_was_lost(
     assert api.payment(created["id"])["state"] == "CAPTURED"
     assert len(adyen.payments) == 1
     call_command("verify", "--json")
+
+
+def test_a_payer_who_comes_back_from_their_bank_has_paid(api: Api, adyen: AdyenServer, work: Callable[[], int]) -> None:
+    created = api.pay(key="order-10293-attempt-1", provider="adyen", payment_token="redirect")
+    work()
+    waiting = api.payment(created["id"])
+    assert (waiting["state"], waiting["next_action"]["type"]) == ("REQUIRES_ACTION", "redirect")
+    path = f"payments/{created['id']}/resume"
+
+    api.post(path, {"details": {"redirectResult": "made up"}}, key="order-10293-resume-1")
+    work()
+    assert api.payment(created["id"])["state"] == "REQUIRES_ACTION"
+
+    [psp] = adyen.payments
+    adyen.faults = [Fault.RESET_AFTER]
+    api.post(path, {"details": {"redirectResult": psp}}, key="order-10293-resume-2")
+    work()
+    assert api.payment(created["id"])["state"] == "UNKNOWN_OUTCOME"
+    deliver_all(adyen)
+    assert api.payment(created["id"])["state"] == "CAPTURED"
+    assert books() == {"1110": 12990, "2010": -12990}
+    call_command("verify", "--json")
+
+
+def test_a_cancel_keeps_what_the_payer_brought_from_being_handed_in(
+    api: Api, adyen: AdyenServer, work: Callable[[], int]
+) -> None:
+    created = api.pay(key="order-10293-attempt-1", provider="adyen", payment_token="redirect")
+    work()
+    [psp] = adyen.payments
+    api.post(f"payments/{created['id']}/resume", {"details": {"redirectResult": psp}}, key="order-10293-resume-1")
+    assert api.post(f"payments/{created['id']}/cancel", key="cancel-10293-now").status_code == 202
+    work()
+    assert api.payment(created["id"])["state"] == "REQUIRES_ACTION"
+    assert not adyen.payments[psp].authorized
+    call_command("verify", "--json")

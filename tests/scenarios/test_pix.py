@@ -8,7 +8,9 @@ from django.core.management import call_command
 from django.test import Client
 
 from ledger import queries as ledger
-from paymentops.core import ids
+from paymentops.core import clock, ids
+from paymentops.events import operations as events
+from paymentops.incidents.models import Incident
 from paymentops.payments.models import Attempt
 from paymentops.providers import registry
 from paymentops.providers.contract import InboundWebhook
@@ -117,3 +119,69 @@ def test_who_does_not_know_the_address_changes_nothing(api: Api, bank: PixServer
     )
     assert response.status_code == 401
     assert api.payment(created["id"])["state"] == "REQUIRES_ACTION"
+
+
+def test_a_resume_asks_the_bank_whether_the_payer_paid(api: Api, bank: PixServer, work: Callable[[], int]) -> None:
+    created = pay(api)
+    work()
+    early = api.post(f"payments/{created['id']}/resume", key="order-10293-resume-1")
+    work()
+    waiting = api.payment(created["id"])
+    assert (early.json()["mode"], waiting["state"], waiting["next_action"]["type"]) == (
+        "INQUIRY",
+        "REQUIRES_ACTION",
+        "qr",
+    )
+    bank.pay(txid_of(created))
+    api.post(f"payments/{created['id']}/resume", key="order-10293-resume-2")
+    work()
+    assert api.payment(created["id"])["state"] == "CAPTURED"
+    call_command("verify", "--json")
+
+
+@pytest.mark.parametrize("fault", [None, Fault.RESET_AFTER])
+def test_a_code_nobody_scanned_is_taken_back(
+    api: Api, bank: PixServer, work: Callable[[], int], fault: Fault | None
+) -> None:
+    created = pay(api)
+    work()
+    bank.faults = [fault] if fault else []
+    assert api.post(f"payments/{created['id']}/cancel", key="cancel-10293-now").status_code == 202
+    work()
+    assert bank.charges[txid_of(created)].status == "REMOVIDA_PELO_USUARIO_RECEBEDOR"
+    if fault:
+        assert api.payment(created["id"])["state"] == "UNKNOWN_OUTCOME"
+        Attempt.objects.update(next_action_at=clock.now())
+        work()
+    assert api.payment(created["id"])["state"] == "CANCELED"
+    call_command("verify", "--json")
+
+
+def test_a_payer_who_paid_before_the_cancel_arrived_has_paid(
+    api: Api, bank: PixServer, work: Callable[[], int]
+) -> None:
+    created = pay(api)
+    work()
+    received = bank.pay(txid_of(created))
+    api.post(f"payments/{created['id']}/cancel", key="cancel-10293-now")
+    work()
+    assert api.payment(created["id"])["state"] == "CAPTURED"
+    assert deliver(fake.notification(received)) == ["RECORDED"]
+    assert books() == {"1110": 12990, "2010": -12990}
+    call_command("verify", "--json")
+
+
+def test_a_code_that_ran_out_and_is_paid_after_all_is_late_evidence(
+    api: Api, bank: PixServer, work: Callable[[], int]
+) -> None:
+    created = pay(api)
+    work()
+    bank.expire(txid_of(created))
+    api.post(f"payments/{created['id']}/resume", key="order-10293-resume-1")
+    work()
+    assert api.payment(created["id"])["state"] == "EXPIRED"
+    assert deliver(fake.notification(bank.pay(txid_of(created)))) == ["APPLIED"]
+    assert api.payment(created["id"])["state"] == "CAPTURED"
+    events.deliver_due(now=clock.now(), limit=100)
+    assert Incident.objects.get().rule == "payment.late_evidence"
+    call_command("verify", "--json")

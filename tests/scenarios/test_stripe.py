@@ -105,3 +105,34 @@ def test_an_attempt_that_could_not_leave_is_put_off_and_charges_nothing(
     assert api.payment(created["id"])["state"] == "PROCESSING"
     assert charged_by_stripe(stripe, created["id"]) == []
     verify()
+
+
+def test_a_payer_who_passed_at_stripe_has_paid_when_asked(api: Api, stripe: StripeServer, work: Callable[[], int]):
+    created = pay(api, card=stripe.card("4000002500003155"))
+    work()
+    assert api.payment(created["id"])["state"] == "REQUIRES_ACTION"
+    [intent] = charged_by_stripe(stripe, created["id"])
+    passed = {"client_secret": intent["client_secret"], "success": "true"}
+    stripe.post(f"/v1/payment_intents/{intent['id']}/_authenticate", passed)
+    resumed = api.post(f"payments/{created['id']}/resume", key="order-10293-resume-1")
+    assert resumed.json()["mode"] == "INQUIRY"
+    work()
+    assert api.payment(created["id"])["state"] == "CAPTURED"
+    verify()
+
+
+@pytest.mark.parametrize(("passes", "ends"), [(False, ("CANCELED", "canceled")), (True, ("CAPTURED", "succeeded"))])
+def test_a_payment_that_waits_is_cancelled_at_stripe_unless_it_was_paid(
+    api: Api, stripe: StripeServer, work: Callable[[], int], passes: bool, ends: tuple[str, str]
+):
+    created = pay(api, card=stripe.card("4000002500003155"))
+    work()
+    [intent] = charged_by_stripe(stripe, created["id"])
+    if passes:
+        passed = {"client_secret": intent["client_secret"], "success": "true"}
+        stripe.post(f"/v1/payment_intents/{intent['id']}/_authenticate", passed)
+    assert api.post(f"payments/{created['id']}/cancel", key="cancel-10293-now").status_code == 202
+    work()
+    [intent] = charged_by_stripe(stripe, created["id"])
+    assert (api.payment(created["id"])["state"], intent["status"]) == ends
+    verify()

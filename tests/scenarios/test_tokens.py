@@ -13,7 +13,7 @@ import pytest
 from paymentops.core import clock
 from paymentops.payments.models import Attempt
 from paymentops.payments.operations import working
-from paymentops.providers.sandbox.tokens import TOKENS, Decision, Kind
+from paymentops.providers.sandbox.tokens import ASKS_THE_PAYER, TOKENS, Decision, Kind
 from tests.payments.conftest import Api, stored
 from tests.plugins.sandbox import SandboxServer
 
@@ -63,7 +63,8 @@ def work() -> Callable[[], None]:
 CHARGED = [
     name
     for name, token in TOKENS.items()
-    if token.decision is Decision.APPROVE or (token.strikes is not Kind.CHARGE) or token.decision is Decision.PENDING
+    if token.decision not in ASKS_THE_PAYER
+    and (token.decision in (Decision.APPROVE, Decision.PENDING) or token.strikes is not Kind.CHARGE)
 ]
 DECLINED = [name for name, token in TOKENS.items() if token.decision in (Decision.DECLINE, Decision.INVALID)]
 

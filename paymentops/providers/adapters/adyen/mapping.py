@@ -96,6 +96,7 @@ def declined(*, code: str, name: str, about: str, at: datetime) -> Declined:
         message=f"Adyen declined: {name[:200] or 'no reason given'}.",
         at=at,
         provider_reference=about,
+        withdrawn=code in refusals.CALLED_OFF,
     )
 
 

@@ -63,6 +63,8 @@ REASONS: Final = MappingProxyType(
         "insufficient_balance_on_payment": Reason("Insufficient balance on payment", RetryClass.INVALID),
     }
 )
+# Nobody refused: the shopper called it off before anything was moved.
+CALLED_OFF: Final = frozenset({"15", "16"})
 _BY_NAME: Final = MappingProxyType({reason.name.lower(): code for code, reason in REASONS.items()})
 # A reason nobody has seen yet is still a no; without knowing why, we do not try again.
 UNLISTED: Final = RetryClass.HARD_DECLINE

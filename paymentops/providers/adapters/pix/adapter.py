@@ -37,6 +37,7 @@ from paymentops.providers.contract import (
     Question,
     RetryClass,
     Unknown,
+    Withdrawal,
 )
 from paymentops.providers.transport import Answer, Interrupted, NotConnected, Transport
 
@@ -69,7 +70,7 @@ class Config:
 
 
 class PixProvider:
-    """Meets ``Provider`` for Pix; ``now`` is the clock, which only this edge reads."""
+    """Meets ``Provider`` and ``Withdrawing`` for Pix; ``now`` is the clock, which only this edge reads."""
 
     name = NAME
     capabilities = Capabilities(
@@ -138,6 +139,20 @@ class PixProvider:
         document = mapping.refund_document(amount=instruction.amount)
         return self._carry_out(instruction, method="PUT", path=path, document=document)
 
+    def withdraw(self, withdrawal: Withdrawal) -> Outcome:
+        """Take back a charge while its payer has not paid; one that was paid meanwhile is told as paid."""
+        now = withdrawal.at or self._now()
+        question = Question(
+            operation=Operation.AUTHORIZE,
+            provider_key=withdrawal.provider_key,
+            reference=withdrawal.reference,
+            amount=withdrawal.amount,
+            submitted_at=withdrawal.submitted_at,
+            deadline=withdrawal.deadline,
+        )
+        path = cob_path(withdrawal.provider_key)
+        return self._exchange(question, method="PATCH", path=path, document=mapping.removal_document(), now=now)
+
     def inquire(self, question: Question) -> InquiryOutcome:
         """Tell what stands under the id of an instruction."""
         now = question.at or self._now()
@@ -168,7 +183,14 @@ class PixProvider:
 
     def _carry_out(self, instruction: Instruction, *, method: str, path: str, document: Mapping[str, Any]) -> Outcome:
         now = instruction.at or self._now()
-        seconds = budget.seconds_left(now=now, deadline=instruction.deadline, limit=self.capabilities.call_timeout)
+        question = _question(instruction, now=now)
+        return self._exchange(question, method=method, path=path, document=document, now=now)
+
+    def _exchange(
+        self, question: Question, *, method: str, path: str, document: Mapping[str, Any], now: datetime
+    ) -> Outcome:
+        """Send a request with an effect, and read its answer as the answer to ``question``."""
+        seconds = budget.seconds_left(now=now, deadline=question.deadline, limit=self.capabilities.call_timeout)
         if seconds <= 0:
             return NotSent(reason="no_time_left", retry_class=RetryClass.NOT_SENT, at=now)
         ends_at = time.monotonic() + seconds
@@ -178,7 +200,6 @@ class PixProvider:
             return NotSent(reason=f"not_connected: {error}", retry_class=RetryClass.NOT_SENT, at=now)
         except Interrupted as error:
             return Unknown(reason=f"interrupted: {error}", at=now)
-        question = _question(instruction, now=now)
         if answer.status in _DONE:
             return _decided(_read(answer, question, now=now))
         refusal = mapping.refusal(answer, now=now)

@@ -238,6 +238,7 @@ def _charge(document: Document, *, txid: str, now: datetime) -> Result:
             message="The charge was taken back.",
             at=now,
             provider_reference=txid,
+            withdrawn=True,
         )
     return Unknown(reason="status_unknown", at=now, provider_reference=txid, detail={"status": status[:100]})
 

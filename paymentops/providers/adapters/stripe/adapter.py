@@ -36,6 +36,7 @@ from paymentops.providers.contract import (
     Question,
     RetryClass,
     Unknown,
+    Withdrawal,
 )
 from paymentops.providers.transport import NotConnected
 from paymentops.providers.units import Inexpressible
@@ -62,7 +63,7 @@ class Config:
 
 
 class StripeProvider:
-    """Meets ``Provider`` for Stripe; ``now`` is the clock, which only this edge reads."""
+    """Meets ``Provider`` and ``Withdrawing`` for Stripe; ``now`` is the clock, which only this edge reads."""
 
     name = NAME
     capabilities = Capabilities(
@@ -155,6 +156,23 @@ class StripeProvider:
 
         return self._carry_out(instruction, pay_back)
 
+    def withdraw(self, withdrawal: Withdrawal) -> Outcome:
+        """Cancel an intent that waits; one that can no longer be cancelled is told as it stands.
+
+        No key is sent: under one, Stripe would answer a later try with the refusal of an earlier one.
+        """
+        now = withdrawal.at or self._now()
+        seconds = budget.seconds_left(now=now, deadline=withdrawal.deadline, limit=self.capabilities.call_timeout)
+        if seconds <= 0:
+            return NotSent(reason="no_time_left", retry_class=RetryClass.NOT_SENT, at=now)
+        try:
+            with within(seconds):
+                return self._cancel_or_look(withdrawal, now=now)
+        except _OutOfReach:
+            return Unknown(reason="too_much_to_read", at=now)
+        except stripe.StripeError as error:
+            return _failure(error, now=now)
+
     def inquire(self, question: Question) -> InquiryOutcome:
         """Tell what became of an instruction, without an effect of its own."""
         now = question.at or self._now()
@@ -203,6 +221,19 @@ class StripeProvider:
         except stripe.StripeError as error:
             return _failure(error, now=now)
 
+    def _cancel_or_look(self, withdrawal: Withdrawal, *, now: datetime) -> Outcome:
+        about = withdrawal.provider_reference or self._intent_under(withdrawal)
+        if not about:
+            return Unknown(reason="not_found", at=now)
+        try:
+            return mapping.authorization(_document(self._client.v1.payment_intents.cancel(about)), now=now)
+        except stripe.InvalidRequestError:
+            return mapping.authorization(self._intent(about), now=now)
+
+    def _intent_under(self, withdrawal: Withdrawal) -> str:
+        found = self._search_intents(withdrawal.provider_key, submitted_at=withdrawal.submitted_at)
+        return str(found.get("id", "")) if found else ""
+
     def _find(self, question: Question, *, now: datetime) -> InquiryOutcome:
         match question.operation:
             case Operation.REFUND:
@@ -219,13 +250,16 @@ class StripeProvider:
         return _document(self._client.v1.payment_intents.retrieve(intent_id))
 
     def _find_intent(self, question: Question, *, now: datetime) -> InquiryOutcome:
-        too_old = (question.submitted_at - _CLOCKS_DIFFER).timestamp()
+        found = self._search_intents(question.provider_key, submitted_at=question.submitted_at)
+        return NotFound(at=now) if found is None else mapping.authorization(found, now=now)
+
+    def _search_intents(self, key: str, *, submitted_at: datetime) -> mapping.Document | None:
+        too_old = (submitted_at - _CLOCKS_DIFFER).timestamp()
 
         def page(params: dict[str, Any]) -> mapping.Document:
             return _document(self._client.v1.payment_intents.list(params))  # type: ignore[arg-type]
 
-        found = _search(page, key=question.provider_key, too_old=too_old)
-        return NotFound(at=now) if found is None else mapping.authorization(found, now=now)
+        return _search(page, key=key, too_old=too_old)
 
     def _find_refund(self, question: Question, *, now: datetime) -> InquiryOutcome:
         if question.attempt_reference:

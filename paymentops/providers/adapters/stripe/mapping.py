@@ -188,6 +188,7 @@ def _canceled(intent: Document, *, now: datetime) -> Declined:
         at=_canceled_at(intent, now),
         provider_reference=_text(intent, "id"),
         lapsed=reason == "expired",
+        withdrawn=reason not in {"expired", "fraudulent"},
     )
 
 
