@@ -276,6 +276,10 @@ BREAKER_PROBES: list[int] = env.list(
 )
 # How long an accepted payment may wait to be sent before it expires unsent.
 PAYMENT_TIME_TO_SEND_HOURS = env.int("PAYMENTOPS_TIME_TO_SEND_HOURS", 24)
+# The retry policy that new payments are accepted under; one of those in ``payments/policies``.
+RETRY_POLICY = env.str("PAYMENTOPS_RETRY_POLICY", "2026-11-22")
+# Providers that take over each other's payments, ``stripe+adyen``: they can charge the same payment tokens.
+FAILOVER_GROUPS: list[str] = env.list("PAYMENTOPS_FAILOVER_GROUPS", [])
 # Longer than any provider call may take: after it, another worker takes an attempt over.
 LEASE_SECONDS = env.float("PAYMENTOPS_LEASE_SECONDS", 60)
 # The largest notification of a provider that is taken, and for how long its raw bytes are kept.

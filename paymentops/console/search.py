@@ -51,7 +51,7 @@ def _payments(request: HttpRequest, term: str) -> list[SearchResult]:
     return [
         SearchResult(
             title=f"{payment.reference} · {formats.money(payment.requested, payment.currency)}",
-            description=f"{PaymentState(payment.state).label} · {payment.provider} · {payment.public_id}",
+            description=f"{PaymentState(payment.state).label} · {payment.at_provider} · {payment.public_id}",
             link=reverse("admin:payment_story", args=[payment.public_id]),
             icon="payments",
         )

@@ -48,7 +48,7 @@ def _excess(event: Event) -> Report:
         rules.EXCESS_PAID,
         event,
         dimensions=Dimensions(
-            provider=payment.provider,
+            provider=payment.at_provider,
             method=payment.method,
             operation="AUTHORIZE",
             failure_class="EXCESS",

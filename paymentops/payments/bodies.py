@@ -75,6 +75,7 @@ def payment(row: Payment) -> dict[str, Any]:
         "id": payment_id(row.id),
         "state": row.state,
         **_wish(row),
+        "provider": row.at_provider,
         "amounts": _amounts(row.authorized, row.captured, row.voided, row.refunded, row.disputed),
         "failure": failure,
         "next_action": row.next_action,

@@ -34,7 +34,7 @@ def payment(row: Payment) -> dict[str, Any]:
         amount=row.requested,
         currency=row.currency,
         reference=row.reference,
-        provider=row.provider,
+        provider=row.at_provider,
         method=row.method,
     ) | {
         "state": row.state,

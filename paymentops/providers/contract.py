@@ -280,6 +280,9 @@ class Capabilities:
         inquiry_schedule: when to ask again after an unknown outcome, counted from the previous step; the last
             value repeats.
         call_timeout: the longest one call may take.
+        p99: under which 99 of 100 calls stay; no call begins with less time than that. ``None`` takes a quarter of
+            ``call_timeout``.
+        declines: what its decline codes mean in our words, where it has a list of them.
         partial_capture: whether less than the authorised amount can be captured.
         multiple_captures: whether one authorisation can be captured more than once.
         can_hold: whether an amount can be authorised now and captured later; if not, it only takes money at once.
@@ -301,6 +304,13 @@ class Capabilities:
     can_inquire: bool = True
     currencies: frozenset[str] | None = None
     webhook_receipt: str = ""
+    p99: timedelta | None = None
+    declines: Mapping[str, RetryClass] = field(default_factory=dict)
+
+    @property
+    def slow_call(self) -> timedelta:
+        """The time a call needs, slow ones included: none is begun with less."""
+        return self.call_timeout / 4 if self.p99 is None else self.p99
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,9 +102,7 @@ def rows(client: Client, query: str) -> list[str]:
 def test_the_list_is_narrowed_by_what_people_know(viewer, api, provider, work):
     api.pay(key="order-1-attempt-one", reference="order-1", amount=12990, currency="EUR")
     api.pay(key="order-2-attempt-one", reference="order-2", amount=500, currency="JPY")
-    api.pay(
-        key="order-3-attempt-one", reference="order-3", amount=100000, payment_token="tok_declined_insufficient_funds"
-    )
+    api.pay(key="order-3-attempt-one", reference="order-3", amount=100000, payment_token="tok_declined_lost_card")
     api.pay(key="order-4-attempt-one", reference="order-4", amount=700, payment_token="tok_error_after_effect")
     work()
     today = f"{Payment.objects.latest('id').created_at:%Y-%m-%d}"

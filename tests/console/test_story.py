@@ -83,7 +83,7 @@ def test_an_unknown_outcome_says_what_happens_next(viewer, api, provider, work):
 
 
 def test_a_declined_payment_says_why(viewer, api, provider, work):
-    created = api.pay(key="order-10293-attempt-1", payment_token="tok_declined_insufficient_funds")
+    created = api.pay(key="order-10293-attempt-1", payment_token="tok_declined_lost_card")
     work()
     assert "declined by the issuer" in viewer.get(f"/console/payments/{created['id']}").text
 

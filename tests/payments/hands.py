@@ -207,7 +207,7 @@ class Hands:
     def done(self, amount: int) -> Approved:
         return Approved(provider_reference="op_1", amount=eur(amount), at=self.now)
 
-    def declined(self, retry_class: RetryClass = RetryClass.SOFT_DECLINE, code: str = "insufficient_funds") -> Declined:
+    def declined(self, retry_class: RetryClass = RetryClass.HARD_DECLINE, code: str = "lost_card") -> Declined:
         return Declined(code=code, retry_class=retry_class, message="No.", at=self.now)
 
     def waits(self, *, kind: str = "redirect", ends_in: timedelta = timedelta(hours=1)) -> ActionRequired:

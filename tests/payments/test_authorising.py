@@ -1,19 +1,22 @@
 """What every answer to an authorisation does to the payment, its attempt, its ledger entries and its events."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from ledger.models import Entry
 from paymentops.events.models import OutboxEvent
+from paymentops.payments import retry
 from paymentops.payments.models import Attempt, ProviderCall
 from paymentops.payments.operations import dispatching, expiring
 from paymentops.payments.operations.dispatching import Send
-from paymentops.payments.retry import CURRENT
 from paymentops.providers.contract import ActionRequired, Approved, Pending, RetryClass
 from tests.payments.hands import Hands, eur, fresh
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("verified")]
+
+CURRENT = retry.policy("2026-11-22")
 
 
 def events_of(payment) -> list[str]:
@@ -65,7 +68,10 @@ def test_a_partial_approval_counts_for_what_was_approved(hands: Hands) -> None:
         (RetryClass.INVALID, "FAILED", "INVALID_REQUEST"),
     ],
 )
-def test_a_decline_fails_the_payment_in_words_of_its_own(hands: Hands, retry_class, attempt_state, failure) -> None:
+def test_a_decline_fails_the_payment_in_words_of_its_own(
+    hands: Hands, settings: Any, retry_class, attempt_state, failure
+) -> None:
+    settings.RETRY_POLICY = "2026-11-01"  # tries an authorisation once, whatever the answer means
     payment = hands.pay()
     hands.send(hands.declined(retry_class, code="the_providers_code"))
     payment, attempt = fresh(payment), Attempt.objects.get()

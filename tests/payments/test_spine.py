@@ -54,7 +54,7 @@ def test_a_key_used_for_another_command_is_refused_naming_the_fields(api):
 @pytest.mark.parametrize(
     ("token", "state"),
     [
-        ("tok_declined_insufficient_funds", "FAILED"),
+        ("tok_declined_lost_card", "FAILED"),
         ("tok_requires_action", "REQUIRES_ACTION"),
         ("tok_partial_approval", "CAPTURED"),
         ("tok_error_after_effect", "UNKNOWN_OUTCOME"),

@@ -38,7 +38,9 @@ class Attempt(Versioned):
 
     ``next_action_at`` is the queue: the moment from which any worker may take the attempt on. Taking it moves that
     moment to the end of the worker's lease and raises ``fence``; only the holder of the present fence may send.
-    ``schedule`` keeps the inputs from which ``next_action_at`` was computed.
+    ``schedule`` keeps the inputs from which ``next_action_at`` was computed. ``number`` counts the attempts of one
+    authorisation; ``decision`` keeps why a further one was made, and never changes. ``scheme`` and ``instrument``, a
+    digest, are known once the provider told the card's scheme.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -59,6 +61,10 @@ class Attempt(Versioned):
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     next_action_at = models.DateTimeField(null=True, blank=True)
     schedule = models.JSONField(default=dict)
+    number = models.PositiveSmallIntegerField(default=1, db_default=1)
+    decision = models.JSONField(default=dict, db_default={})
+    scheme = models.CharField(max_length=20, blank=True, db_default="")
+    instrument = models.CharField(max_length=64, blank=True, db_default="")
     dispatches = models.PositiveSmallIntegerField(default=0)
     inquiries = models.PositiveSmallIntegerField(default=0)
     completions = models.PositiveSmallIntegerField(default=0, db_default=0)
@@ -95,6 +101,10 @@ class Attempt(Versioned):
             models.Index(
                 fields=["provider_reference"], name="attempt_by_provider_ref", condition=~Q(provider_reference="")
             ),
+            models.Index(
+                fields=["instrument", "created_at"], name="attempt_by_instrument", condition=~Q(instrument="")
+            ),
+            models.Index(fields=["provider", "id"], name="attempt_tried_again", condition=Q(number__gt=1)),
             models.Index(fields=["capture"], name="attempt_by_capture", condition=Q(capture__isnull=False)),
             models.Index(fields=["refund"], name="attempt_by_refund", condition=Q(refund__isnull=False)),
         ]

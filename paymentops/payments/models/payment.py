@@ -38,7 +38,7 @@ class Payment(Versioned):
     ``captured + voided <= authorized`` holds for what we asked for; ``refund_reserved`` is the sum of refunds on their
     way, ``disputed`` what disputes hold now and ``charged_back`` what they took for good. ``provider``,
     ``policy_version`` and ``rollout_decision`` are chosen at acceptance and never change; ``route`` keeps the version
-    of the route table and the reason of that choice.
+    of the route table and the reason of that choice. ``moved_to`` names another provider that a new attempt went to.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -63,6 +63,7 @@ class Payment(Versioned):
     capture_mode = models.CharField(max_length=10, choices=CaptureMode.choices)
     metadata = models.JSONField()
     provider = models.CharField(max_length=40)
+    moved_to = models.CharField(max_length=40, blank=True, db_default="")
     policy_version = models.CharField(max_length=40)
     rollout_decision = models.JSONField()
     route = models.JSONField(db_default=Value({}, output_field=models.JSONField()))
@@ -124,6 +125,11 @@ class Payment(Versioned):
     def public_id(self) -> str:
         """The id that people and services see, ``pay_…``."""
         return ids.public(ids.Prefix.PAYMENT, self.id)
+
+    @property
+    def at_provider(self) -> str:
+        """The provider that carries it now: captures, voids, refunds and its ledger accounts are there."""
+        return self.moved_to or self.provider
 
     @property
     def uncaptured(self) -> int:
@@ -265,6 +271,10 @@ class Payment(Versioned):
         """Turn a reserved amount into a refunded one."""
         self.refund_reserved -= self._own(amount)
         self.refunded += amount.minor
+
+    def move_to(self, provider: str) -> None:
+        """Follow the authorisation to the provider that is to take it, or took it."""
+        self.moved_to = "" if provider == self.provider else provider
 
     def _forget_failure(self) -> None:
         self.failure_class = self.failure_code = self.failure_message = ""

@@ -199,7 +199,7 @@ def _intake(requester: Requester, now: datetime) -> Intake:
         api_key_prefix=requester.api_key_prefix,
         fingerprint_version=fingerprints.VERSION,
         contract_version=idempotency.CONTRACT_VERSION,
-        policy_version=retry.CURRENT.version,
+        policy_version=retry.policy(settings.RETRY_POLICY).version,
         now=now,
         expires_at=now + timedelta(hours=settings.PAYMENT_TIME_TO_SEND_HOURS),
         trace_id=tracing.current_trace_id(),

@@ -125,7 +125,7 @@ def refund_failed(payment: Payment, refund: Refund, *, occurred_at: datetime, no
 def _parties(payment: Payment) -> Parties:
     return Parties(
         client=ids.public(ids.Prefix.CLIENT, payment.client_id),
-        provider_account=payment.provider,
+        provider_account=payment.at_provider,
         method=payment.method,
     )
 

@@ -7,24 +7,14 @@ from django.db.models import Q
 
 from paymentops.payments.models import Attempt, Cause, Payment
 from paymentops.payments.models.payment import default_hold
-from paymentops.payments.operations import books, moving, preparing, withdrawing
+from paymentops.payments.operations import books, moving, preparing, trying, withdrawing
+from paymentops.payments.retry import Again
 from paymentops.payments.states import OPEN_ATTEMPT_STATES as OPEN
 from paymentops.payments.states import AttemptState, FailureClass, PaymentState
 from paymentops.providers import registry
 from paymentops.providers.contract import Approved, Declined, Operation, RetryClass
 
-FAILURE_CLASSES: Final = {
-    RetryClass.INVALID: FailureClass.INVALID_REQUEST,
-    RetryClass.RISK_BLOCK: FailureClass.RISK_BLOCK,
-    RetryClass.PROVIDER_GUARD: FailureClass.RISK_BLOCK,
-    RetryClass.AUTH_REQUIRED: FailureClass.PAYER_ABANDONED,
-    RetryClass.NOT_SENT: FailureClass.TECHNICAL,
-    RetryClass.THROTTLED: FailureClass.TECHNICAL,
-    RetryClass.UNKNOWN: FailureClass.TECHNICAL,
-    RetryClass.SOFT_DECLINE: FailureClass.ISSUER_DECLINE,
-    RetryClass.DATA_DECLINE: FailureClass.ISSUER_DECLINE,
-    RetryClass.HARD_DECLINE: FailureClass.ISSUER_DECLINE,
-}
+_KNOWS_NOTHING: Final = "The provider knows nothing of it."
 
 
 def succeed(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cause, now: datetime) -> None:
@@ -34,7 +24,7 @@ def succeed(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cau
     moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
     match attempt.operation:
         case Operation.AUTHORIZE:
-            _authorized(payment, outcome, cause, now)
+            authorized(payment, attempt, outcome, cause=cause, now=now)
         case Operation.CAPTURE:
             captured(payment, attempt, outcome, cause=cause, now=now)
         case Operation.VOID:
@@ -45,45 +35,63 @@ def succeed(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cau
 
 
 def decline(payment: Payment, attempt: Attempt, outcome: Declined, *, cause: Cause, now: datetime) -> None:
-    """Apply a no. A request the provider calls invalid was proven not executed, so the attempt FAILED."""
+    """Apply a no: another attempt follows where the payment's policy allows one, else it failed.
+
+    A request the provider calls invalid was proven not executed, so the attempt FAILED.
+    """
     before = attempt.state
-    attempt.result_code = outcome.code[:80]
-    attempt.result_class = outcome.retry_class
-    attempt.result_message = outcome.message[:300]
+    retry_class = trying.note_answer(payment, attempt, outcome)
     if outcome.lapsed and attempt.operation == Operation.AUTHORIZE:
         withdrawing.lapse(payment, attempt, cause=cause, occurred_at=outcome.at, now=now)
         return
     if outcome.withdrawn and attempt.operation == Operation.AUTHORIZE:
         withdrawing.take_back(payment, attempt, cause=cause, occurred_at=outcome.at, now=now)
         return
+    verdict = trying.after_answer(payment, attempt, retry_class, now=now)
     if outcome.retry_class is RetryClass.INVALID:
         attempt.fail()
     else:
         attempt.decline(provider_reference=outcome.provider_reference)
     moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
-    _moved_nothing(payment, attempt, FAILURE_CLASSES[outcome.retry_class], cause=cause, occurred_at=outcome.at, now=now)
+    if isinstance(verdict, Again):
+        trying.prepare(payment, attempt, verdict, cause=cause, now=now)
+        return
+    failure_class = trying.FAILURE_CLASSES[retry_class]
+    _moved_nothing(payment, attempt, failure_class, cause=cause, occurred_at=outcome.at, now=now)
 
 
 def give_up(
     payment: Payment,
     attempt: Attempt,
     *,
-    why: str = "The provider knows nothing of it.",
+    why: str = _KNOWS_NOTHING,
     cause: Cause,
     now: datetime,
 ) -> None:
     """End an attempt that is proven not executed and will not be sent again; ``why``, where that was in doubt."""
+    _end_unexecuted(attempt, why, cause, now)
+    _moved_nothing(payment, attempt, FailureClass.TECHNICAL, cause=cause, occurred_at=now, now=now)
+
+
+def fail_over(payment: Payment, attempt: Attempt, again: Again, *, cause: Cause, now: datetime) -> None:
+    """End an attempt that provably never left, and go on with another one at another provider."""
+    _end_unexecuted(attempt, _KNOWS_NOTHING, cause, now)
+    trying.prepare(payment, attempt, again, cause=cause, now=now)
+
+
+def _end_unexecuted(attempt: Attempt, why: str, cause: Cause, now: datetime) -> None:
     before = attempt.state
     if attempt.state == AttemptState.UNKNOWN:
         attempt.result_message = why[:300]
     attempt.result_code = attempt.result_code or "not_executed"
     attempt.fail()
     moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=now, now=now)
-    _moved_nothing(payment, attempt, FailureClass.TECHNICAL, cause=cause, occurred_at=now, now=now)
 
 
-def _authorized(payment: Payment, outcome: Approved, cause: Cause, now: datetime) -> None:
+def authorized(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cause, now: datetime) -> None:
+    """Carry an authorisation that succeeded into the payment and the ledger."""
     before = payment.state
+    payment.move_to(attempt.provider)
     if outcome.captured is not None:
         payment.sell(amount=outcome.captured)
         books.sold(payment, outcome.captured, occurred_at=outcome.at, now=now)

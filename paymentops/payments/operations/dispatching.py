@@ -21,7 +21,7 @@ from paymentops.core import failpoints
 from paymentops.core.failpoints import Point
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment, Resumption
-from paymentops.payments.operations import breaking, moving, payer, waiting, withdrawing
+from paymentops.payments.operations import breaking, moving, payer, trying, waiting, withdrawing
 from paymentops.payments.queries import ambiguity as reading
 from paymentops.payments.states import AttemptState, CaptureMode, PaymentState
 from paymentops.providers import registry
@@ -246,6 +246,8 @@ def _begin_prepared(payment: Payment, attempt: Attempt, claim: Claim, now: datet
         if payment.expires_at <= now:
             withdrawing.expire_unsent(payment, attempt, now=now)
             return None
+        if trying.hold_back(payment, attempt, now=now):
+            return None
     return _dispatch_or_hold(payment, attempt, claim, now)
 
 
@@ -305,7 +307,6 @@ def _lose_dead_worker(payment: Payment, attempt: Attempt, claim: Claim, now: dat
 def _ask(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> Ask:
     attempt.inquiries += 1
     moving.save_attempt_rescheduled(attempt)
-    capabilities = registry.get(attempt.provider).capabilities
     return Ask(
         claim=claim,
         provider=attempt.provider,
@@ -317,7 +318,7 @@ def _ask(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) -> Ask
             amount=attempt.money,
             at=now,
             submitted_at=attempt.first_dispatched_at or attempt.created_at,
-            deadline=now + capabilities.call_timeout,
+            deadline=_deadline(attempt, now),
             provider_reference=_charge_reference(payment, attempt),
             attempt_reference=attempt.provider_reference,
             capture_now=payment.capture_mode == CaptureMode.AUTOMATIC,
@@ -334,7 +335,7 @@ def _instruction(payment: Payment, attempt: Attempt, now: datetime) -> Instructi
         reference=_reference(payment, attempt),
         amount=attempt.money,
         method=Method(payment.method),
-        deadline=now + capabilities.call_timeout,
+        deadline=_deadline(attempt, now),
         at=now,
         payment_token=payment.payment_token if operation is Operation.AUTHORIZE else "",
         capture_now=operation is Operation.AUTHORIZE and payment.capture_mode == CaptureMode.AUTOMATIC,
@@ -342,6 +343,12 @@ def _instruction(payment: Payment, attempt: Attempt, now: datetime) -> Instructi
         and (attempt.amount == payment.uncaptured or not capabilities.multiple_captures),
         provider_reference=_charge_reference(payment, attempt),
     )
+
+
+def _deadline(attempt: Attempt, now: datetime) -> datetime:
+    """Return when a call must end: within the provider's timeout, and before another worker may take over."""
+    ends_at = now + registry.get(attempt.provider).capabilities.call_timeout
+    return ends_at if attempt.lease_expires_at is None else min(ends_at, attempt.lease_expires_at)
 
 
 def _reference(payment: Payment, attempt: Attempt) -> str:

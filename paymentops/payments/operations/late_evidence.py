@@ -8,7 +8,7 @@ from datetime import datetime
 
 from paymentops.payments.models import Attempt, Cause, Payment
 from paymentops.payments.models.payment import default_hold
-from paymentops.payments.operations import books, concluding, moving
+from paymentops.payments.operations import books, concluding, moving, trying
 from paymentops.payments.states import PaymentState, RefundState
 from paymentops.providers.contract import Approved, Operation
 
@@ -30,7 +30,12 @@ def _apply(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Caus
             PaymentState.CANCELED,
         ):
             _succeed(attempt, outcome, cause, now)
-            _authorized(payment, outcome, cause, now)
+            _authorized(payment, attempt, outcome, cause, now)
+        case Operation.AUTHORIZE if payment.state == PaymentState.PROCESSING and trying.withdraw_next(
+            payment, attempt, cause=cause, now=now
+        ):
+            _succeed(attempt, outcome, cause, now)
+            concluding.authorized(payment, attempt, outcome, cause=cause, now=now)
         case Operation.CAPTURE if _can_capture(payment, outcome):
             _succeed(attempt, outcome, cause, now)
             concluding.captured(payment, attempt, outcome, cause=cause, now=now)
@@ -63,8 +68,9 @@ def _succeed(attempt: Attempt, outcome: Approved, cause: Cause, now: datetime) -
     moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
 
 
-def _authorized(payment: Payment, outcome: Approved, cause: Cause, now: datetime) -> None:
+def _authorized(payment: Payment, attempt: Attempt, outcome: Approved, cause: Cause, now: datetime) -> None:
     before = payment.state
+    payment.move_to(attempt.provider)
     if outcome.captured is not None:
         payment.accept_late_capture(amount=outcome.captured)
         books.late_capture(payment, outcome.captured, occurred_at=outcome.at, now=now)

@@ -21,13 +21,13 @@ from paymentops.payments.states import AttemptState
 _PAYMENT_FIELDS: Final = [
     "state", "version", "resume_state", "authorized", "captured", "voided", "reversed", "refunded", "refund_reserved",
     "disputed", "charged_back", "failure_class", "failure_code", "failure_message", "next_action",
-    "cancel_requested_at", "updated_at", "expires_at",
+    "cancel_requested_at", "updated_at", "expires_at", "moved_to",
 ]  # fmt: skip
 _ATTEMPT_FIELDS: Final = [
     "state", "version", "fence", "lease_expires_at", "next_action_at", "schedule", "dispatches", "inquiries",
     "completions", "withdrawals",
     "first_dispatched_at", "last_dispatched_at", "was_unknown", "unknown_since", "not_found_at", "provider_reference",
-    "alarms", "result_code", "result_class", "result_message",
+    "alarms", "result_code", "result_class", "result_message", "scheme", "instrument",
 ]  # fmt: skip
 # In these, what a payer brought back may still have to be handed in, once more.
 _MAY_BE_RESUMED: Final = (AttemptState.ACTION_REQUIRED, AttemptState.UNKNOWN)

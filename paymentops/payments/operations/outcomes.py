@@ -23,15 +23,17 @@ from paymentops.payments.operations import (
     contradictions,
     excess,
     expiring,
+    giving_up,
     late_evidence,
     moving,
     payer,
+    trying,
     unmatched,
     waiting,
     withdrawing,
 )
 from paymentops.payments.queries import ambiguity as reading
-from paymentops.payments.retry import NotFoundVerdict
+from paymentops.payments.retry import Again, Later, NotFoundVerdict, Stop
 from paymentops.payments.states import AttemptState
 from paymentops.providers import registry
 from paymentops.providers.contract import (
@@ -292,27 +294,23 @@ def _not_sent(payment: Payment, attempt: Attempt, outcome: NotSent, cause: Cause
     if attempt.was_unknown:
         withdrawing.lose_sight(payment, attempt, cause=cause, now=now)
         return
-    policy = retry.policy(payment.policy_version)
-    if attempt.dispatches > policy.deferrals:
-        attempt.result_class = outcome.retry_class
-        attempt.result_message = outcome.reason[:300]
-        concluding.give_up(payment, attempt, cause=cause, now=now)
-        return
-    planned = retry.after_not_sent(
-        policy=policy,
-        attempt_id=attempt.id,
-        number=attempt.dispatches,
-        now=now,
-        retry_after=outcome.retry_after,
-    )
-    before = attempt.state
-    attempt.defer()
-    attempt.lease_expires_at = None
-    attempt.next_action_at = planned.at
-    attempt.schedule = planned.inputs
-    attempt.result_class = outcome.retry_class
-    attempt.result_message = outcome.reason[:300]
-    moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    match trying.after_not_sent(payment, attempt, outcome, now=now):
+        case Later(planned):
+            before = attempt.state
+            attempt.defer()
+            attempt.lease_expires_at = None
+            attempt.next_action_at = planned.at
+            moving.save_attempt_moved(attempt, before=before, cause=cause, occurred_at=outcome.at, now=now)
+        case Again() as again:
+            concluding.fail_over(payment, attempt, again, cause=cause, now=now)
+        case Stop():
+            _give_up(payment, attempt, cause, now)
+
+
+def _give_up(payment: Payment, attempt: Attempt, cause: Cause, now: datetime) -> None:
+    """End what can never be carried out, and tell somebody."""
+    concluding.give_up(payment, attempt, cause=cause, now=now)
+    giving_up.record(payment, attempt, reason=attempt.result_message, now=now)
 
 
 def _ask_again(attempt: Attempt, now: datetime) -> None:
@@ -352,7 +350,7 @@ def _not_found(payment: Payment, attempt: Attempt, cause: Cause, now: datetime) 
     if attempt.state == AttemptState.ACTION_REQUIRED and payment.expires_at <= now:
         withdrawing.lapse(payment, attempt, cause=cause, occurred_at=payment.expires_at, now=now)
     else:
-        concluding.give_up(payment, attempt, cause=cause, now=now)
+        _give_up(payment, attempt, cause, now)
     return Recorded(applied=True)
 
 

@@ -1,11 +1,13 @@
 """Preparing attempts: the row from which any worker can carry the operation out."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from paymentops.core import ids
 from paymentops.core.money import Money
 from paymentops.payments.models import Attempt, Capture, Payment, Refund
+from paymentops.payments.retry import Again
 from paymentops.providers import contract, registry
 from paymentops.providers.contract import Operation
 
@@ -25,27 +27,38 @@ def prepare_void(payment: Payment, *, now: datetime) -> Attempt:
     return _prepare(payment, Operation.VOID, payment.money(payment.uncaptured), now)
 
 
-def _prepare(
-    payment: Payment,
-    operation: Operation,
-    amount: Money,
-    now: datetime,
-    *,
-    capture: Capture | None = None,
-    refund: Refund | None = None,
+def prepare_next_authorization(payment: Payment, ended: Attempt, again: Again, *, now: datetime) -> Attempt:
+    """Prepare the attempt that follows one that ended with a definitive no: a key of its own, due when planned."""
+    return _insert(
+        payment,
+        Operation.AUTHORIZE,
+        payment.money(payment.requested),
+        now,
+        provider=again.provider,
+        next_action_at=again.planned.at,
+        schedule=again.planned.inputs,
+        number=ended.number + 1,
+        decision=again.planned.inputs,
+    )
+
+
+def _prepare(payment: Payment, operation: Operation, amount: Money, now: datetime, **about: Any) -> Attempt:
+    return _insert(payment, operation, amount, now, provider=payment.at_provider, next_action_at=now, **about)
+
+
+def _insert(
+    payment: Payment, operation: Operation, amount: Money, now: datetime, *, provider: str, **others: Any
 ) -> Attempt:
     attempt_id: UUID = ids.new(now)
-    limit = registry.get(payment.provider).capabilities.key_length
+    limit = registry.get(provider).capabilities.key_length
     return Attempt.objects.create(
         id=attempt_id,
         payment=payment,
-        capture=capture,
-        refund=refund,
         operation=operation,
-        provider=payment.provider,
+        provider=provider,
         provider_key=contract.provider_key(attempt_id, limit=limit),
         currency=amount.currency,
         amount=amount.minor,
-        next_action_at=now,
         created_at=now,
+        **others,
     )

@@ -262,9 +262,9 @@ def _capturable(payment: Payment, wanted: int | None) -> int:
         raise NotCapturable(
             f"{payment.money(payment.uncaptured)} can still be captured.", extra={"capturable": payment.uncaptured}
         )
-    capabilities = registry.get(payment.provider).capabilities
+    capabilities = registry.get(payment.at_provider).capabilities
     if amount < payment.uncaptured and not capabilities.partial_capture:
-        raise NotCapturable(f"{payment.provider} captures an authorisation only as a whole.")
+        raise NotCapturable(f"{payment.at_provider} captures an authorisation only as a whole.")
     return amount
 
 
@@ -287,7 +287,8 @@ def _approve(row: Refund, now: datetime) -> None:
 
 def _cancel(payment: Payment, cause: Cause, now: datetime) -> Cancellation.Mode:
     attempt = _open_attempt(payment)
-    if payment.state == PaymentState.CREATED and attempt is not None and attempt.state == AttemptState.PREPARED:
+    unsent = attempt is not None and attempt.state == AttemptState.PREPARED
+    if attempt is not None and unsent and payment.state in (PaymentState.CREATED, PaymentState.PROCESSING):
         withdrawing.cancel_unsent(payment, Attempt.lock(attempt.pk), cause=cause, now=now)
         return Cancellation.Mode.AT_ONCE
     if payment.state in _CANCEL_WAITS:

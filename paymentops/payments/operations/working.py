@@ -77,7 +77,8 @@ def _send(step: Send, clock: Clock) -> Outcome:
     started_at = clock()
     deadline = step.instruction.deadline
     failpoints.reach(Point.DISPATCH_COMMITTED)
-    outcome = _call(registry.get(step.provider), step) if started_at < deadline else _too_late(deadline)
+    provider = registry.get(step.provider)
+    outcome = _call(provider, step) if _in_time(provider, started_at, deadline) else _too_late(deadline)
     failpoints.reach(Point.DISPATCH_ANSWERED)
     _log.info(
         "%s %s of %s: %s",
@@ -136,7 +137,7 @@ def _hand_in(step: HandIn, clock: Clock) -> Recorded:
     started_at = clock()
     _require_no_transaction()
     provider = registry.get(step.provider)
-    if started_at >= step.completion.deadline:
+    if not _in_time(provider, started_at, step.completion.deadline):
         outcome: Outcome = _too_late(step.completion.deadline)
     elif isinstance(provider, Completing):
         outcome = provider.complete(step.completion)
@@ -151,7 +152,7 @@ def _take_back(step: TakeBack, clock: Clock) -> Recorded:
     started_at = clock()
     _require_no_transaction()
     provider = registry.get(step.provider)
-    if started_at >= step.withdrawal.deadline:
+    if not _in_time(provider, started_at, step.withdrawal.deadline):
         outcome: Outcome = _too_late(step.withdrawal.deadline)
     elif isinstance(provider, Withdrawing):
         outcome = provider.withdraw(step.withdrawal)
@@ -178,8 +179,13 @@ def _record(
     )
 
 
+def _in_time(provider: Provider, started_at: datetime, deadline: datetime) -> bool:
+    """Tell whether enough time is left for a call, slow ones included."""
+    return started_at + provider.capabilities.slow_call <= deadline
+
+
 def _too_late(deadline: datetime) -> NotSent:
-    """Refuse to send after the deadline: this worker slept, and another may have taken the attempt over."""
+    """Refuse to send with too little time left: this worker slept, and another may have taken the attempt over."""
     return NotSent(reason=breaker.TOO_LATE, retry_class=RetryClass.NOT_SENT, at=deadline)
 
 

@@ -8,47 +8,15 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+from paymentops.payments.retry.policy import Action, Budget, Policy
 from paymentops.providers.contract import Capabilities
 
 # The rule under ``Attempt.schedule`` of what only news from the provider or people can resolve.
 BY_HAND: Final = "by_hand"
-_FLOOR: Final = timedelta(seconds=0.5)
+NEW_ATTEMPT: Final = "new_attempt"
+OVER_BUDGET: Final = "over_budget"
 # After four fifths of the provider's key window a resend could be taken for a new request (SEMANTICS section 1).
 _SAFE_SHARE_OF_KEY_WINDOW: Final = 0.8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """One version of the retry policy.
-
-    Args:
-        version: pinned on the payment; also the key of the jitter.
-        base: the first delay before jitter.
-        cap: the longest delay before jitter.
-        sends: how many times one attempt may be sent when it may have happened.
-        deferrals: how many times an attempt that provably did not leave may be put off.
-    """
-
-    version: str
-    base: timedelta
-    cap: timedelta
-    sends: int
-    deferrals: int
-
-
-CURRENT: Final = Policy(
-    version="2026-11-01",
-    base=timedelta(seconds=1),
-    cap=timedelta(seconds=60),
-    sends=3,
-    deferrals=12,
-)
-_POLICIES: Final = {CURRENT.version: CURRENT}
-
-
-def policy(version: str) -> Policy:
-    """Return the policy a payment was accepted under; ``KeyError`` for a version that never existed."""
-    return _POLICIES[version]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,27 +27,107 @@ class Planned:
     inputs: dict[str, Any]
 
 
-def jitter(*, policy_version: str, attempt_id: UUID, number: int) -> float:
+def jitter(*, policy_version: str, attempt_id: UUID, number: int | str) -> float:
     """Return a reproducible fraction in [0, 1) for one try: HMAC-SHA256 of the attempt and the try's number."""
     digest = hmac.digest(policy_version.encode(), attempt_id.bytes + str(number).encode(), "sha256")
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def after_not_sent(
-    *, policy: Policy, attempt_id: UUID, number: int, now: datetime, retry_after: timedelta | None
+    *,
+    policy: Policy,
+    attempt_id: UUID,
+    number: int,
+    now: datetime,
+    retry_after: timedelta | None,
+    attempt: int = 1,
 ) -> Planned:
-    """Plan the next dispatch of an attempt that provably did not leave; ``retry_after`` is a minimum."""
-    fraction = jitter(policy_version=policy.version, attempt_id=attempt_id, number=number)
-    delay = max(min(policy.cap, policy.base * 2**number) * fraction, _FLOOR, retry_after or timedelta())
+    """Plan the next dispatch of an attempt that provably did not leave; ``retry_after`` is a minimum.
+
+    ``attempt`` is the attempt's place within its request, whose first one ``attempt_id`` names.
+    """
+    return _planned(
+        "after_not_sent",
+        policy=policy,
+        root=attempt_id,
+        draw=number if attempt == 1 else f"{attempt}.{number}",
+        base=policy.base,
+        cap=policy.cap,
+        number=number,
+        now=now,
+        retry_after=retry_after,
+    )
+
+
+def new_attempt(*, policy: Policy, action: Action, root: UUID, number: int, now: datetime) -> Planned:
+    """Plan the attempt that follows ``number`` earlier ones of a request whose first one is ``root``."""
+    return _planned(
+        NEW_ATTEMPT,
+        policy=policy,
+        root=root,
+        draw=f"new.{number}",
+        base=action.base,
+        cap=action.cap,
+        number=number,
+        now=now,
+        retry_after=None,
+    )
+
+
+def _planned(
+    rule: str,
+    *,
+    policy: Policy,
+    root: UUID,
+    draw: int | str,
+    base: timedelta,
+    cap: timedelta,
+    number: int,
+    now: datetime,
+    retry_after: timedelta | None,
+) -> Planned:
+    fraction = jitter(policy_version=policy.version, attempt_id=root, number=draw)
+    delay = max(min(cap, base * 2**number) * fraction, policy.floor, retry_after or timedelta())
     return Planned(
         at=now + delay,
         inputs={
-            "rule": "after_not_sent",
+            "rule": rule,
             "policy": policy.version,
+            "root": root.hex,
+            "draw": str(draw),
             "number": number,
+            "base_s": base.total_seconds(),
+            "cap_s": cap.total_seconds(),
             "jitter": round(fraction, 9),
             "retry_after_s": retry_after.total_seconds() if retry_after else None,
             "delay_s": delay.total_seconds(),
+            "from": now.isoformat(),
+        },
+    )
+
+
+def over_budget(
+    *, budget: Budget, successes: int, tried_again: int, policy: Policy, root: UUID, deferrals: int, now: datetime
+) -> Planned:
+    """Put a new attempt off because successful traffic does not bear it now: half the wait, and a part of the rest."""
+    fraction = jitter(policy_version=policy.version, attempt_id=root, number=f"budget.{deferrals}")
+    delay = budget.wait * (0.5 + fraction / 2)
+    return Planned(
+        at=now + delay,
+        inputs={
+            "rule": OVER_BUDGET,
+            "policy": policy.version,
+            "root": root.hex,
+            "draw": f"budget.{deferrals}",
+            "deferrals": deferrals,
+            "successes": successes,
+            "tried_again": tried_again,
+            "share_basis_points": budget.share_basis_points,
+            "free": budget.free,
+            "window_s": budget.window.total_seconds(),
+            "jitter": round(fraction, 9),
+            "delay_s": delay.total_seconds(),
+            "from": now.isoformat(),
         },
     )
 
