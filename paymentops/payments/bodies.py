@@ -12,7 +12,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from paymentops.core import ids
-from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, Refund, Resumption
+from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, ProviderCall, Refund, Resumption
+from paymentops.payments.queries.ambiguity import Ambiguous, Exposure
 from paymentops.payments.states import AttemptState, PaymentState, RefundState
 
 # Made once: the standard library's function makes a new encoder for every call with options.
@@ -124,6 +125,64 @@ def refund(row: Refund) -> dict[str, Any]:
     """Return the present representation of a refund."""
     failure = {"code": row.failure_code, "message": row.failure_message} if row.failure_code else None
     return _refund(row, state=RefundState(row.state), version=row.version) | {"failure": failure}
+
+
+def exposure(row: Exposure) -> dict[str, Any]:
+    """Return what unknown outcomes put at stake in one currency."""
+    return {"amount": row.amount.minor, "currency": row.amount.currency, "attempts": row.attempts}
+
+
+def ambiguous_outcome(found: Ambiguous) -> dict[str, Any]:
+    """Return an attempt with the verdict on it."""
+    attempt, verdict = found.attempt, found.verdict
+    return {
+        "id": attempt.public_id,
+        "payment": attempt.payment.public_id,
+        "refund": attempt.refund.public_id if attempt.refund is not None else None,
+        "operation": str(attempt.operation),
+        "state": str(attempt.state),
+        "provider": attempt.provider,
+        "amount": attempt.amount,
+        "currency": attempt.currency,
+        "sent_at": _moment(attempt.first_dispatched_at),
+        "age_s": int(found.age.total_seconds()),
+        "asked": sum(call.kind == ProviderCall.Kind.INQUIRY for call in found.calls),
+        "last_answer": found.calls[-1].outcome if found.calls else None,
+        "next_step": verdict.next_step.value,
+        "next_at": _moment(verdict.next_at),
+        "next_inquiry_at": _moment(verdict.next_inquiry_at),
+        "cut_off_at": _moment(found.cut_off_at),
+        "decision": found.proposal or None,
+        "safe_to_retry": {
+            "safe": verdict.safe,
+            "reason": verdict.reason.value,
+            "sentence": verdict.sentence,
+            "would_change": verdict.would_change or None,
+        },
+    }
+
+
+def ambiguous_outcome_with_calls(found: Ambiguous) -> dict[str, Any]:
+    """Return an attempt with the verdict on it and everything that was asked and answered."""
+    return ambiguous_outcome(found) | {"calls": [_call(call) for call in found.calls]}
+
+
+def _call(call: ProviderCall) -> dict[str, Any]:
+    """Return one exchange without its words: those of a decision are people's."""
+    return {
+        "kind": call.kind,
+        "number": call.number,
+        "started_at": moment(call.started_at),
+        "answered_at": moment(call.answered_at),
+        "outcome": call.outcome,
+        "code": call.code or None,
+        "provider_reference": call.provider_reference or None,
+        "applied": call.applied,
+    }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else moment(at)
 
 
 def _wish(row: "AcceptedPayment | Payment") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from paymentops.payments.api.ambiguity import AmbiguousOutcomesView, AmbiguousOutcomeView, InquiryView
 from paymentops.payments.api.notifications import WebhookView
 from paymentops.payments.api.reading import CaptureView, PaymentsView, PaymentView, RefundView
 from paymentops.payments.api.timeline import TimelineView
@@ -18,5 +19,8 @@ urlpatterns = [
     path("payments/<str:payment_id>/timeline", TimelineView.as_view(), name="payment-timeline"),
     path("captures/<str:capture_id>", CaptureView.as_view(), name="capture"),
     path("refunds/<str:refund_id>", RefundView.as_view(), name="refund"),
+    path("ambiguous-outcomes", AmbiguousOutcomesView.as_view(), name="ambiguous-outcomes"),
+    path("ambiguous-outcomes/<str:attempt_id>", AmbiguousOutcomeView.as_view(), name="ambiguous-outcome"),
+    path("ambiguous-outcomes/<str:attempt_id>/inquiry", InquiryView.as_view(), name="ambiguous-outcome-inquiry"),
     path("webhooks/<str:provider>", WebhookView.as_view(), name="webhook"),
 ]
