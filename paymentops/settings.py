@@ -192,8 +192,7 @@ WORKER_QUEUES = ["dispatch", "inquiry", "events", "reconciliation", "maintenance
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_ROUTES = [
     [
-        ("payments.sweep", {"queue": "maintenance"}),
-        ("payments.prune*", {"queue": "maintenance"}),
+        ("payments.sweep*", {"queue": "maintenance"}),
         ("payments.inquire*", {"queue": "inquiry"}),
         ("payments.*", {"queue": "dispatch"}),
         ("events.*", {"queue": "events"}),
@@ -212,9 +211,10 @@ BALANCE_CHECK_HOURS = env.float("PAYMENTOPS_BALANCE_CHECK_HOURS", 24)
 _EVERY_SECONDS = {
     "casework.clear_away": 600.0,
     "payments.sweep": SWEEP_INTERVAL_SECONDS,
+    "payments.sweep_webhooks": 600.0,
+    "payments.sweep_duplicates": 10.0,
     "events.relay": RELAY_INTERVAL_SECONDS,
     "ledger.seal": SEAL_INTERVAL_SECONDS,
-    "payments.prune_webhooks": 600.0,
     "incidents.watch": 30.0,
     "reconciliation.ingest": 5.0,
     "reconciliation.watch_inbox": 10.0,
@@ -289,6 +289,8 @@ WEBHOOK_RETENTION_DAYS = env.int("PAYMENTOPS_WEBHOOK_RETENTION_DAYS", 400)
 CHARGEBACKS_BORNE_BY_CLIENTS: list[str] = env.list("PAYMENTOPS_CHARGEBACKS_BORNE_BY_CLIENTS", [])
 # How long before evidence for a dispute is due somebody is told.
 DISPUTE_WARNING_DAYS = env.int("PAYMENTOPS_DISPUTE_WARNING_DAYS", 3)
+# How long two payments that look alike are suspected to be one, where a client has no window of its own.
+DUPLICATE_WINDOW_SECONDS = env.int("PAYMENTOPS_DUPLICATE_WINDOW_SECONDS", 600)
 DEFAULT_PROVIDER = env.str("PAYMENTOPS_DEFAULT_PROVIDER", "sandbox")
 # Which providers get which payments, in which order and share; read and checked when a process starts.
 ROUTES_FILE = env.str("PAYMENTOPS_ROUTES_FILE", "")

@@ -16,10 +16,10 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, BaseDialogForm, UserChangeForm, UserCreationForm
 from unfold.paginator import InfinitePaginator
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from paymentops.access import operations, pages, roles
-from paymentops.access.models import ApiClient, ApiKey, AuditEntry, Team, User
+from paymentops.access.models import ApiClient, ApiKey, AuditEntry, DuplicatePolicy, Team, User
 from paymentops.core import clock
 
 
@@ -110,13 +110,60 @@ class AuditEntryAdmin(LookUpAdmin):
     ordering = ("-id",)
 
 
+class DuplicatePolicyForm(ReasonForm):
+    """Asks for a client's policy towards suspected duplicates."""
+
+    policy = forms.ChoiceField(label="Policy", choices=DuplicatePolicy.choices, widget=UnfoldAdminSelectWidget)
+    window_seconds = forms.IntegerField(
+        label="Window in seconds",
+        min_value=1,
+        max_value=operations.LONGEST_WINDOW_SECONDS,
+        required=False,
+        help_text="Empty for the setting of the whole system.",
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+
+
 @admin.register(ApiClient)
 class ApiClientAdmin(LookUpAdmin):
     """Services that call the API."""
 
-    list_display = ("name", "public_id", "created_at", "disabled_at")
-    fields = ("name", "public_id", "created_at", "disabled_at")
+    list_display = ("name", "public_id", "duplicate_policy", "created_at", "disabled_at")
+    fields = ("name", "public_id", "duplicate_policy", "duplicate_window_seconds", "created_at", "disabled_at")
     search_fields = ("name",)
+    actions_detail: ClassVar = ["set_duplicate_policy"]
+
+    def has_set_duplicate_policy_permission(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,  # noqa: ARG002 - Unfold's signature
+    ) -> bool:
+        """Tell whether the person may change the policy."""
+        return request.user.has_perm("access.set_duplicate_policy")
+
+    @action(
+        description="Suspected duplicates",
+        permissions=["set_duplicate_policy"],
+        dialog={
+            "title": "What happens to payments that look like duplicates",
+            "description": "Payments of the same payer or reference, amount and currency within the window, under "
+            "different keys. It counts from the next request on.",
+            "form_class": DuplicatePolicyForm,
+            "form_submit_text": "Set",
+        },
+    )
+    def set_duplicate_policy(self, request: HttpRequest, form: DuplicatePolicyForm, object_id: str) -> HttpResponse:
+        """Set the policy of the client shown."""
+        client = operations.set_duplicate_policy(
+            client_id=ApiClient.objects.values_list("pk", flat=True).get(pk=object_id),
+            policy=form.cleaned_data["policy"],
+            window_seconds=form.cleaned_data["window_seconds"],
+            reason=form.cleaned_data["reason"],
+            by=pages.person(request),
+            now=clock.now(),
+        )
+        messages.success(request, f"The policy of {client.name} is {client.duplicate_policy}.")
+        return back_to(request, reverse("admin:access_apiclient_change", args=[object_id]))
 
 
 @admin.register(ApiKey)

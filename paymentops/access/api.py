@@ -16,7 +16,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from paymentops.access import operations, queries
-from paymentops.access.models import ApiKey, Scope
+from paymentops.access.models import ApiKey, DuplicatePolicy, Scope
 from paymentops.core import clock, ids
 from paymentops.core.errors import ApplicationError
 
@@ -51,11 +51,16 @@ class ScopeMissing(ApplicationError):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: the client that owns what is made, and the key it used. Stands in ``request.auth``."""
+    """Who calls: the client that owns what is made, and the key it used. Stands in ``request.auth``.
+
+    ``duplicate_policy`` and ``duplicate_window_seconds`` are those of the client.
+    """
 
     client_id: UUID
     key_prefix: str
     scopes: frozenset[str] = field(default_factory=frozenset)
+    duplicate_policy: str = DuplicatePolicy.OBSERVE
+    duplicate_window_seconds: int | None = None
 
     @cached_property
     def client_public_id(self) -> str:
@@ -95,7 +100,13 @@ def caller_of(*, secret: str, now: datetime) -> Caller:
     _require_usable(stored, now=now)
     if stored.last_used_at is None or now - stored.last_used_at >= SHOW_USE_EVERY:
         operations.note_key_use(key_id=stored.id, now=now)
-    return Caller(client_id=stored.client_id, key_prefix=shape[1], scopes=frozenset(stored.scopes))
+    return Caller(
+        client_id=stored.client_id,
+        key_prefix=shape[1],
+        scopes=frozenset(stored.scopes),
+        duplicate_policy=stored.duplicate_policy,
+        duplicate_window_seconds=stored.duplicate_window_seconds,
+    )
 
 
 def _require_usable(stored: queries.StoredKey, *, now: datetime) -> None:

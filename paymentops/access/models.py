@@ -49,17 +49,41 @@ class Team(models.Model):
         return self.name
 
 
+class DuplicatePolicy(models.TextChoices):
+    """What happens to a payment that looks like an earlier one of the same client under another key."""
+
+    OBSERVE = "observe", "observe: accept and list it"
+    FLAG = "flag", "flag: accept, list and warn the caller"
+    REFUSE = "refuse", "refuse until the caller names the earlier one"
+
+
 class ApiClient(models.Model):
-    """A service that calls the API. Its idempotency keys and payments are its own."""
+    """A service that calls the API. Its idempotency keys and payments are its own.
+
+    ``duplicate_window_seconds`` is how long two payments that look alike are suspected; empty for the setting's.
+    """
 
     id = models.UUIDField(primary_key=True)
     name = models.CharField(max_length=100, unique=True)
+    duplicate_policy = models.CharField(
+        max_length=7,
+        choices=DuplicatePolicy.choices,
+        default=DuplicatePolicy.OBSERVE,
+        db_default=DuplicatePolicy.OBSERVE.value,
+    )
+    duplicate_window_seconds = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()
     disabled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["name", "id"]
         verbose_name = "API client"
+        permissions: ClassVar = [("set_duplicate_policy", "Can say what happens to suspected duplicates of a client")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(duplicate_policy__in=DuplicatePolicy.values), name="api_client_known_duplicate_policy"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -8,9 +8,11 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from paymentops.access.actors import Actor
-from paymentops.access.models import ApiClient, ApiKey, AuditEntry, Scope
+from paymentops.access.models import ApiClient, ApiKey, AuditEntry, DuplicatePolicy, Scope
 from paymentops.core import ids, tracing
 from paymentops.core.errors import Conflict, InvalidInput
+
+LONGEST_WINDOW_SECONDS: Final = 7 * 86_400
 
 # SKIP LOCKED: somebody else who notes the same use at this moment is as good.
 _NOTE_USE: Final = """
@@ -206,6 +208,49 @@ def disable_client(*, client_id: UUID, reason: str, by: Actor, now: datetime) ->
         object_id=client.public_id,
         before={"disabled_at": None},
         after={"disabled_at": now.isoformat()},
+        reason=reason.strip(),
+        now=now,
+    )
+    return client
+
+
+@transaction.atomic
+def set_duplicate_policy(
+    *, client_id: UUID, policy: str, window_seconds: int | None, reason: str, by: Actor, now: datetime
+) -> ApiClient:
+    """Say what happens to payments of a client that look like duplicates. Locks the client.
+
+    Args:
+        client_id: which client.
+        policy: one of ``DuplicatePolicy``.
+        window_seconds: how long two payments that look alike are suspected, 1 second to 7 days; ``None`` for the
+            setting ``PAYMENTOPS_DUPLICATE_WINDOW_SECONDS``.
+        reason: why.
+        by: who says so.
+        now: when.
+
+    Raises:
+        InvalidInput: the policy or the window is none, or no reason is given.
+        ApiClient.DoesNotExist: there is no such client.
+    """
+    if policy not in DuplicatePolicy.values:
+        raise InvalidInput(f"The policy is one of {', '.join(DuplicatePolicy.values)}.")
+    if window_seconds is not None and not 1 <= window_seconds <= LONGEST_WINDOW_SECONDS:
+        raise InvalidInput(f"The window has 1 to {LONGEST_WINDOW_SECONDS} seconds.")
+    if not reason.strip():
+        raise InvalidInput("Say why the policy is changed.")
+    client = ApiClient.objects.select_for_update().get(pk=client_id)
+    before = {"policy": client.duplicate_policy, "window_seconds": client.duplicate_window_seconds}
+    client.duplicate_policy = policy
+    client.duplicate_window_seconds = window_seconds
+    client.save(update_fields=["duplicate_policy", "duplicate_window_seconds"])
+    audit(
+        action="api_client.set_duplicate_policy",
+        actor=by,
+        object_type="api_client",
+        object_id=client.public_id,
+        before=before,
+        after={"policy": policy, "window_seconds": window_seconds},
         reason=reason.strip(),
         now=now,
     )

@@ -57,7 +57,15 @@ VIEWER: Final = Role("Viewer")
 _RESOLVES: Final = frozenset({"payments.ask_provider", "payments.propose_outcome"})
 
 FINANCE: Final = Role(
-    "Finance", _WORKS | _RESOLVES | {"access.view_pii", "ledger.propose_journal", "ledger.propose_reopening"}
+    "Finance",
+    _WORKS
+    | _RESOLVES
+    | {
+        "access.view_pii",
+        "ledger.propose_journal",
+        "ledger.propose_reopening",
+        "payments.dismiss_duplicates",
+    },
 )
 FINANCE_APPROVER: Final = Role(
     "Finance approver",
@@ -73,6 +81,7 @@ FINANCE_APPROVER: Final = Role(
         "ledger.close_period",
         "ledger.propose_reopening",
         "ledger.approve_reopening",
+        "payments.dismiss_duplicates",
     },
 )
 ENGINEER: Final = Role(
@@ -87,6 +96,7 @@ ENGINEER: Final = Role(
             "console.read_raw",
             "events.replay_deadletter",
             "incidents.work_incident",
+            "payments.dismiss_duplicates",
         }
     ),
 )
@@ -101,6 +111,7 @@ ADMIN: Final = Role(
         "access.add_team",
         "access.change_team",
         "access.revoke_apikey",
+        "access.set_duplicate_policy",
         "auth.view_group",
         "console.read_raw",
         "events.replay_deadletter",

@@ -69,13 +69,17 @@ class IdempotencyKey(models.Model):
 
 
 class KeyUse(models.Model):
-    """A later use of a key: a replay, or another command that was refused. Append-only."""
+    """A later use of a key: a replay, or another command that was refused. Append-only.
+
+    ``fields`` names the business fields in which a refused command differed; never their values.
+    """
 
     id = models.UUIDField(primary_key=True)
     key = models.ForeignKey(IdempotencyKey, on_delete=models.PROTECT, related_name="uses")
     at = models.DateTimeField()
     outcome = models.CharField(max_length=8, choices=UseOutcome.choices)
     api_key_prefix = models.CharField(max_length=16)
+    fields = models.JSONField(default=list, db_default=[])
     trace_id = models.CharField(max_length=32, blank=True)
 
     class Meta:

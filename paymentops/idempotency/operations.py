@@ -1,6 +1,6 @@
 """Claiming keys, and remembering later uses of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,18 +72,19 @@ def note_replay(*, key_id: UUID, api_key_prefix: str, now: datetime) -> None:
         _note(key_id=key_id, outcome=UseOutcome.REPLAYED, api_key_prefix=api_key_prefix, now=now)
 
 
-def note_refusal(*, key_id: UUID, api_key_prefix: str, now: datetime) -> None:
-    """Remember that another command came under a used key and was refused."""
-    _note(key_id=key_id, outcome=UseOutcome.REFUSED, api_key_prefix=api_key_prefix, now=now)
+def note_refusal(*, key_id: UUID, api_key_prefix: str, fields: Sequence[str] = (), now: datetime) -> None:
+    """Remember that another command came under a used key and was refused; ``fields`` are those that differ."""
+    _note(key_id=key_id, outcome=UseOutcome.REFUSED, api_key_prefix=api_key_prefix, fields=fields, now=now)
 
 
-def _note(*, key_id: UUID, outcome: UseOutcome, api_key_prefix: str, now: datetime) -> None:
+def _note(*, key_id: UUID, outcome: UseOutcome, api_key_prefix: str, fields: Sequence[str] = (), now: datetime) -> None:
     KeyUse.objects.create(
         id=ids.new(now),
         key_id=key_id,
         at=now,
         outcome=outcome,
         api_key_prefix=api_key_prefix,
+        fields=list(fields),
         trace_id=tracing.current_trace_id(),
     )
 

@@ -62,6 +62,9 @@ OUTCOME_PAST_CUT_OFF: Final = Rule(
 DECISION_CONTRADICTED: Final = Rule(
     "payment.decision_contradicted", "A provider says otherwise than two people decided", Severity.SEV1, FINANCE
 )
+DUPLICATE_AT_PROVIDER: Final = Rule(
+    "payment.duplicate_at_provider", "A provider charged one payment more than once", Severity.SEV1, ENGINEERING
+)
 DEAD_LETTER: Final = Rule("events.dead_letter", "Something could not be handled", Severity.SEV2, ENGINEERING)
 BALANCE_DRIFTED: Final = Rule(
     "ledger.balance_drifted", "A stored balance differs from its lines", Severity.SEV1, FINANCE
@@ -74,6 +77,7 @@ _KNOWN: Final = {
         LATE_EVIDENCE,
         EXCESS_EVIDENCE,
         EXCESS_PAID,
+        DUPLICATE_AT_PROVIDER,
         OUTCOME_OVERDUE,
         OUTCOME_PAST_CUT_OFF,
         DECISION_CONTRADICTED,

@@ -92,6 +92,24 @@ def _of_attempt(rule: Rule, event: Event, *, failure_class: str, minor: int) -> 
     )
 
 
+def _duplicate_at_provider(event: Event) -> Report:
+    """A payer was charged twice for one payment; the second charge must be found and given back."""
+    payment = Payment.objects.get(pk=ids.parse(ids.Prefix.PAYMENT, event.data["id"]))
+    return _report(
+        rules.DUPLICATE_AT_PROVIDER,
+        event,
+        dimensions=Dimensions(
+            provider=payment.provider,
+            method=payment.method,
+            operation="AUTHORIZE",
+            failure_class="DUPLICATE",
+            currency=payment.currency,
+        ),
+        text=f"{event.data['id']} was charged again as {event.data['provider_reference']}; give that charge back.",
+        affected=Affected(payment, payment.money(payment.requested), reason=rules.DUPLICATE_AT_PROVIDER.title),
+    )
+
+
 def _dead_letter(event: Event) -> Report:
     kind, _, name = event.data["source"].partition(":")
     is_provider = kind == "webhook"
@@ -145,6 +163,7 @@ _REPORTS: Final[Mapping[str, Callable[[Event], Report]]] = {
     "payment.outcome_overdue": _overdue,
     "payment.decision_contradicted": _contradicted,
     "breaker.opened": _breaker_opened,
+    "payment.duplicate_at_provider": _duplicate_at_provider,
     "events.dead_letter_made": _dead_letter,
     "ledger.balance_drifted": _balance_drifted,
 }

@@ -15,7 +15,11 @@ from paymentops.providers.contract import Method
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePayment:
-    """Charge one payer once. ``provider`` is empty when routing is to decide."""
+    """Charge one payer once. ``provider`` is empty when routing is to decide.
+
+    ``distinct_from`` names the earlier payment that this one looks like and is wanted besides. It is no part of what is
+    asked for: the same request with and without it is the same.
+    """
 
     amount: Money
     method: Method
@@ -25,6 +29,7 @@ class CreatePayment:
     capture: CaptureMode
     provider: str
     metadata: Mapping[str, str]
+    distinct_from: UUID | None = None
 
     def business_fields(self) -> dict[str, Any]:
         """Return what counts for the fingerprint, contract version 1."""

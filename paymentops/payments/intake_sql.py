@@ -106,9 +106,9 @@ _FINGERPRINT, _FIELD_DIGESTS, _METADATA = 2, 3, 12
 
 _NOTE_USES: Final = """
 WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
-INSERT INTO idempotency_keyuse (id, key_id, at, outcome, api_key_prefix, trace_id)
-SELECT n.id, n.key_id, %(now)s, n.outcome, %(api_key_prefix)s, %(trace_id)s
-FROM quick, jsonb_to_recordset(%(rows)s::jsonb) AS n(id uuid, key_id uuid, outcome text)
+INSERT INTO idempotency_keyuse (id, key_id, at, outcome, api_key_prefix, fields, trace_id)
+SELECT n.id, n.key_id, %(now)s, n.outcome, %(api_key_prefix)s, n.fields, %(trace_id)s
+FROM quick, jsonb_to_recordset(%(rows)s::jsonb) AS n(id uuid, key_id uuid, outcome text, fields jsonb)
 """
 
 
@@ -205,8 +205,8 @@ def owners(*, client_id: UUID, keys: Sequence[str]) -> dict[str, Owner]:
         return {row[1]: _owner(row) for row in cursor.fetchall()}
 
 
-def note_uses(*, rows: Sequence[dict[str, str]], api_key_prefix: str, now: datetime, trace_id: str) -> None:
-    """Remember later uses of keys: ``id``, ``key_id`` and ``outcome`` of each.
+def note_uses(*, rows: Sequence[dict[str, Any]], api_key_prefix: str, now: datetime, trace_id: str) -> None:
+    """Remember later uses of keys: ``id``, ``key_id``, ``outcome`` and the differing ``fields`` of each.
 
     The notes are for people; losing the last few in a crash loses no money, so they do not wait for the disk.
     """

@@ -9,7 +9,7 @@ from django.conf import settings
 from paymentops.core import clock, failpoints
 from paymentops.core.failpoints import Point
 from paymentops.payments import doorbell
-from paymentops.payments.operations import alarming, breaking, expiring, notifying, working
+from paymentops.payments.operations import alarming, breaking, duplicates, expiring, notifying, working
 
 # A task ends long before its time limit and rings again when there is more to do.
 _ATTEMPTS_PER_TASK: Final = 20
@@ -36,11 +36,17 @@ def sweep() -> int:
     return _work_off()
 
 
-@shared_task(name="payments.prune_webhooks", acks_late=True, max_retries=0, soft_time_limit=110, time_limit=120)
-def prune_webhooks() -> int:
+@shared_task(name="payments.sweep_webhooks", acks_late=True, max_retries=0, soft_time_limit=110, time_limit=120)
+def sweep_webhooks() -> int:
     """Delete the raw bytes of notifications that are older than their retention."""
     keep_for = timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
     return notifying.prune(before=clock.now() - keep_for, limit=_PRUNED_AT_ONCE)
+
+
+@shared_task(name="payments.sweep_duplicates", acks_late=True, max_retries=0, soft_time_limit=110, time_limit=120)
+def sweep_duplicates() -> int:
+    """Look through what came since the last run for charges that came twice, or look as if."""
+    return duplicates.find(now=clock.now())
 
 
 def _work_off() -> int:

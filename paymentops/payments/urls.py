@@ -3,6 +3,7 @@
 from django.urls import path
 
 from paymentops.payments.api.ambiguity import AmbiguousOutcomesView, AmbiguousOutcomeView, InquiryView
+from paymentops.payments.api.duplicates import DuplicatesView
 from paymentops.payments.api.notifications import WebhookView
 from paymentops.payments.api.reading import CaptureView, PaymentsView, PaymentView, RefundView
 from paymentops.payments.api.timeline import TimelineView
@@ -22,5 +23,6 @@ urlpatterns = [
     path("ambiguous-outcomes", AmbiguousOutcomesView.as_view(), name="ambiguous-outcomes"),
     path("ambiguous-outcomes/<str:attempt_id>", AmbiguousOutcomeView.as_view(), name="ambiguous-outcome"),
     path("ambiguous-outcomes/<str:attempt_id>/inquiry", InquiryView.as_view(), name="ambiguous-outcome-inquiry"),
+    path("duplicates", DuplicatesView.as_view(), name="duplicates"),
     path("webhooks/<str:provider>", WebhookView.as_view(), name="webhook"),
 ]

@@ -18,7 +18,7 @@ from paymentops.events.models import DeadLetter, OutboxEvent
 from paymentops.payments.models import Attempt, InboundNotification, Payment, WebhookDelivery
 from paymentops.payments.operations import notifying
 from paymentops.payments.operations.notifying.deliveries import WAITS, WAITS_UNMATCHED
-from paymentops.payments.tasks import prune_webhooks
+from paymentops.payments.tasks import sweep_webhooks
 from paymentops.providers.adapters.sandbox.adapter import SandboxProvider
 from paymentops.providers.contract import Approved, InboundWebhook, Unknown
 from paymentops.providers.sandbox.notices import signature
@@ -273,7 +273,7 @@ def test_old_bytes_go_and_their_events_still_count_once(sent: Attempt, hands: Ha
     settings.WEBHOOK_RETENTION_DAYS = 30
     body = told(sent)
     deliver(body, now=hands.now)
-    assert prune_webhooks() == 0
+    assert sweep_webhooks() == 0
     long_ago = ids.new(hands.now - timedelta(days=31))
     kept = WebhookDelivery.objects.get()
     InboundNotification.objects.update(delivery=None)
@@ -281,7 +281,7 @@ def test_old_bytes_go_and_their_events_still_count_once(sent: Attempt, hands: Ha
     kept.pk = long_ago
     kept.save(force_insert=True)
     InboundNotification.objects.update(delivery=kept)
-    assert prune_webhooks() == 1
+    assert sweep_webhooks() == 1
     assert InboundNotification.objects.get().delivery is None
     assert deliver(body, now=hands.now) == ["APPLIED"]
     assert fresh(sent.payment).version == 3

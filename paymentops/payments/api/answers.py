@@ -4,7 +4,8 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, cast
 from uuid import UUID
@@ -14,8 +15,10 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from paymentops.access.api import Caller
+from paymentops.access.models import DuplicatePolicy
 from paymentops.idempotency import keys
 from paymentops.payments import bodies, queries
+from paymentops.payments.likeness import Watch
 from paymentops.payments.models import Payment
 from paymentops.payments.operations.accepting import Accepted, Requester
 
@@ -28,7 +31,9 @@ _waiting_places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS - 2))
 def requester(request: Request) -> Requester:
     """Return who asks."""
     who = caller(request)
-    return Requester(client_id=who.client_id, api_key_prefix=who.key_prefix)
+    seconds = who.duplicate_window_seconds or settings.DUPLICATE_WINDOW_SECONDS
+    watch = Watch(DuplicatePolicy(who.duplicate_policy), timedelta(seconds=seconds))
+    return Requester(client_id=who.client_id, api_key_prefix=who.key_prefix, watch=watch)
 
 
 def caller(request: Request) -> Caller:
@@ -52,6 +57,8 @@ def accepted(result: Accepted, *, location: str) -> HttpResponse:
     response["Location"] = location
     if result.replayed:
         response["Idempotent-Replayed"] = "true"
+    if result.possible_duplicate:
+        response["PaymentOps-Possible-Duplicate"] = result.possible_duplicate
     return response
 
 
@@ -66,7 +73,7 @@ def accepted_payment(result: Accepted, *, request: Request) -> HttpResponse:
     finally:
         _waiting_places.release()
     response = accepted(
-        Accepted(resource_id=result.resource_id, body=body, replayed=result.replayed, status=result.status),
+        replace(result, body=body),
         location=location,
     )
     response["Preference-Applied"] = f"wait={seconds}"

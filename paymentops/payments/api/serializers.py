@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from paymentops.core import ids
+from paymentops.core.errors import InvalidInput
 from paymentops.core.fields import Currency, Metadata, MinorUnits, Strict, Text
 from paymentops.core.money import Money
 from paymentops.payments.commands import CreatePayment
@@ -28,6 +31,14 @@ class CreatePaymentBody(Strict):
     capture = serializers.ChoiceField(choices=CaptureMode.values, default=CaptureMode.AUTOMATIC.value)
     provider = Text(most=40, required=False, default="", help_text="Leave out to let routing decide.")
     metadata = Metadata(required=False, default=dict, help_text="Up to 50 entries of text.")
+    distinct_from = Text(
+        most=40,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The earlier payment, `pay_…`, that a refusal `payment.possible_duplicate` named, when this one is "
+        "wanted besides. It does not count as part of the command.",
+    )
 
     @staticmethod
     def command(values: Mapping[str, Any]) -> CreatePayment:
@@ -41,7 +52,15 @@ class CreatePaymentBody(Strict):
             capture=CaptureMode(values["capture"]),
             provider=values["provider"],
             metadata=values["metadata"],
+            distinct_from=_payment_named(values["distinct_from"]),
         )
+
+
+def _payment_named(text: str | None) -> UUID | None:
+    try:
+        return ids.parse(ids.Prefix.PAYMENT, text) if text else None
+    except ids.UnreadableId as error:
+        raise InvalidInput("distinct_from names a payment, pay_…, as the refusal did.") from error
 
 
 class CaptureBody(Strict):

@@ -185,17 +185,19 @@ def _read_item(item: Any) -> Keyed | ApplicationError:
     try:
         values = _BATCH_ITEM.run_validation(item)
         key = keys.parse(values["idempotency_key"])
+        command = CreatePaymentBody.command(values)
     except serializers.ValidationError as error:
         return invalid_input(error)
     except ApplicationError as error:
         return error
-    return Keyed(key=key, command=CreatePaymentBody.command(values))
+    return Keyed(key=key, command=command)
 
 
 def _item_result(result: Result) -> bytes:
     """Write one result; an accepted body stands in it byte for byte as the single call answers it."""
     if isinstance(result, Accepted):
         replayed = b"true" if result.replayed else b"false"
-        return b'{"status":%d,"replayed":%s,"body":%s}' % (result.status, replayed, result.body)
+        alike = b',"possible_duplicate":"%s"' % result.possible_duplicate.encode() if result.possible_duplicate else b""
+        return b'{"status":%d,"replayed":%s%s,"body":%s}' % (result.status, replayed, alike, result.body)
     problem = json.dumps(result.problem(), ensure_ascii=False).encode("utf-8", "backslashreplace")
     return b'{"status":%d,"replayed":false,"body":%s}' % (result.status, problem)

@@ -3,6 +3,7 @@
 from paymentops.payments.models.attempt import Attempt, ProviderCall
 from paymentops.payments.models.breaker import Breaker, BreakerProbe, BreakerTransition
 from paymentops.payments.models.dispute import Dispute, DisputeNotice, DisputeTransition
+from paymentops.payments.models.duplicates import DuplicateCause, DuplicateGroup, DuplicateMember, DuplicateScan
 from paymentops.payments.models.moving import Cause
 from paymentops.payments.models.payment import Payment
 from paymentops.payments.models.refund import Refund
@@ -23,6 +24,10 @@ __all__ = [
     "Dispute",
     "DisputeNotice",
     "DisputeTransition",
+    "DuplicateCause",
+    "DuplicateGroup",
+    "DuplicateMember",
+    "DuplicateScan",
     "InboundNotification",
     "Payment",
     "PaymentTransition",

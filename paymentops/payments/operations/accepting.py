@@ -1,13 +1,15 @@
 """Accepting payments exactly once: claim the key and write all that a payment is, in one statement and one commit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 
+from paymentops.access.models import DuplicatePolicy
 from paymentops.core import failpoints, ids, tracing
 from paymentops.core.errors import ApplicationError
 from paymentops.core.failpoints import Point
@@ -20,6 +22,10 @@ from paymentops.payments import event_data, intake_sql, retry, routes, routing
 from paymentops.payments.bodies import AcceptedPayment
 from paymentops.payments.commands import CreatePayment
 from paymentops.payments.intake_sql import Intake, Owner
+from paymentops.payments.likeness import UNWATCHED, Watch
+from paymentops.payments.models import Payment
+from paymentops.payments.operations import duplicates
+from paymentops.payments.operations.duplicates import Refused
 from paymentops.payments.queries import breakers as queries
 from paymentops.payments.routing import Options, Wish
 from paymentops.payments.states import CaptureMode
@@ -29,10 +35,11 @@ from paymentops.providers.contract import Method
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requester:
-    """The API client a request came from, and which of its keys authenticated it."""
+    """The API client a request came from, which of its keys authenticated it, and its likely duplicates."""
 
     client_id: UUID
     api_key_prefix: str
+    watch: Watch = UNWATCHED
 
     @property
     def actor(self) -> str:
@@ -42,12 +49,16 @@ class Requester:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """An accepted request: the body to answer with, and whether it is the repetition of an earlier answer."""
+    """An accepted request: the body to answer with, and whether it is the repetition of an earlier answer.
+
+    ``possible_duplicate`` is the public id of an earlier payment that it looks like, for clients that are warned.
+    """
 
     resource_id: UUID
     body: bytes
     replayed: bool
     status: int = 201
+    possible_duplicate: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +81,15 @@ class _Offer:
 
 
 type Result = Accepted | ApplicationError
+
+
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """What was offered, what became of each, and who owned the keys that were taken before."""
+
+    offers: Sequence[_Offer | ApplicationError]
+    results: list[Result]
+    owners: dict[str, Owner]
 
 
 def replay_payment(*, requester: Requester, key: str, request_digest: bytes, now: datetime) -> Accepted | None:
@@ -98,6 +118,7 @@ def create_payment(*, requester: Requester, item: Keyed, now: datetime) -> Accep
         KeyReused: the key belongs to another command.
         KeyInFlight: the first request with this key is still being executed.
         NoRoute: no provider can take it; the key stays free.
+        PossibleDuplicate: it looks like an earlier payment of a client that has such refused; the key stays free.
     """
     [result] = create_payments(requester=requester, items=[item], now=now)
     if isinstance(result, ApplicationError):
@@ -115,11 +136,23 @@ def create_payments(*, requester: Requester, items: Sequence[Keyed], now: dateti
     """
     options = _options(items, now)
     offers = [_offer(item, options[item.command.method], now) for item in items]
+    if requester.watch.policy == DuplicatePolicy.REFUSE:
+        lot = _accept_unlike(offers, requester, now)
+    else:
+        lot = _accept(offers, requester, now)
+    failpoints.reach(Point.INTAKE_COMMITTED)
+    _note_later_uses(lot.offers, lot.results, lot.owners, requester, now)
+    _remember_distinct(lot, requester, now)
+    if requester.watch.policy == DuplicatePolicy.FLAG:
+        return _flagged(lot, requester, now)
+    return lot.results
+
+
+def _accept(offers: Sequence[_Offer | ApplicationError], requester: Requester, now: datetime) -> _Lot:
     firsts = _first_per_key(offers)
     with idempotency.refusing_twins():
         failpoints.reach(Point.INTAKE_BEFORE_COMMIT)
         won = intake_sql.accept(intake=_intake(requester, now), rows=[_row(offer) for offer in firsts.values()])
-    failpoints.reach(Point.INTAKE_COMMITTED)
     owners = (
         intake_sql.owners(
             client_id=requester.client_id,
@@ -128,9 +161,70 @@ def create_payments(*, requester: Requester, items: Sequence[Keyed], now: dateti
         if _any_lost(offers, won)
         else {}
     )
-    results = [_result(offer, won, owners) for offer in offers]
-    _note_later_uses(offers, results, owners, requester, now)
-    return results
+    return _Lot(offers, [_result(offer, won, owners) for offer in offers], owners)
+
+
+def _accept_unlike(offers: Sequence[_Offer | ApplicationError], requester: Requester, now: datetime) -> _Lot:
+    """Accept what does not look like an earlier payment, while no like payment is accepted beside it.
+
+    What was refused or named as another one is remembered afterwards: if the process dies in between, only the note is
+    lost.
+    """
+    real = [offer for offer in offers if isinstance(offer, _Offer)]
+    with idempotency.refusing_twins(), transaction.atomic():
+        found = duplicates.alike_before(
+            client_id=requester.client_id,
+            watch=requester.watch,
+            offers=[(offer.keyed.key, offer.keyed.command, offer.payment.id) for offer in real],
+            now=now,
+        )
+        alike = {real[number].key_id: earlier for number, earlier in found.items()}
+        lot = _accept([_unless_alike(offer, alike) for offer in offers], requester, now)
+    for offer in real:
+        if offer.key_id in alike:
+            refused = Refused(earlier=alike[offer.key_id], key=offer.keyed.key, shown=_shown(offer.keyed.command))
+            duplicates.remember_refused(refused, now=now)
+    return lot
+
+
+def _unless_alike(offer: _Offer | ApplicationError, alike: dict[UUID, UUID]) -> _Offer | ApplicationError:
+    if isinstance(offer, _Offer) and offer.key_id in alike:
+        return duplicates.refusal(alike[offer.key_id])
+    return offer
+
+
+def _remember_distinct(lot: _Lot, requester: Requester, now: datetime) -> None:
+    """Keep which of the accepted payments their caller wanted besides an earlier one."""
+    for offer, result in zip(lot.offers, lot.results, strict=True):
+        if not isinstance(offer, _Offer) or not isinstance(result, Accepted) or result.replayed:
+            continue
+        named, amount = offer.keyed.command.distinct_from, offer.keyed.command.amount
+        like = Payment.objects.of_client(requester.client_id).filter(requested=amount.minor, currency=amount.currency)
+        if named is not None and like.filter(pk=named).exists():
+            duplicates.remember_alike(later=offer.payment.id, earlier=named, is_distinct=True, now=now)
+
+
+def _shown(command: CreatePayment) -> dict[str, Any]:
+    """Return what people may compare of a refused request: all but the payer's instrument."""
+    return {name: value for name, value in command.business_fields().items() if name != "payment_token"}
+
+
+def _flagged(lot: _Lot, requester: Requester, now: datetime) -> list[Result]:
+    """Name beside each new payment the other one it looks like."""
+    accepted = [
+        (offer.keyed.command, result.resource_id)
+        for offer, result in zip(lot.offers, lot.results, strict=True)
+        if isinstance(offer, _Offer) and isinstance(result, Accepted) and not result.replayed
+    ]
+    if not accepted:
+        return lot.results
+    found = duplicates.alike_after(client_id=requester.client_id, watch=requester.watch, accepted=accepted, now=now)
+    return [
+        replace(result, possible_duplicate=ids.public(ids.Prefix.PAYMENT, found[result.resource_id]))
+        if isinstance(result, Accepted) and not result.replayed and result.resource_id in found
+        else result
+        for result in lot.results
+    ]
 
 
 def _options(items: Sequence[Keyed], now: datetime) -> dict[Method, Options]:
@@ -295,7 +389,8 @@ def _note_later_uses(
         else:
             continue
         key_id = owners[offer.keyed.key].key_id
-        notes.append({"id": str(ids.new(now)), "key_id": str(key_id), "outcome": outcome.value})
+        fields = result.extra["fields"] if isinstance(result, keys.KeyReused) else []
+        notes.append({"id": str(ids.new(now)), "key_id": str(key_id), "outcome": outcome.value, "fields": fields})
     if notes:
         intake_sql.note_uses(
             rows=notes, api_key_prefix=requester.api_key_prefix, now=now, trace_id=tracing.current_trace_id()

@@ -18,7 +18,7 @@ from paymentops.providers.contract import Approved, Method, Operation
 
 # What a call is kept as whose whole amount is beyond what was asked for.
 OUTCOME: Final = "Excess"
-_SENT_BY_PAYER: Final = frozenset({Method.PIX, Method.BANK_TRANSFER})
+SENT_BY_PAYER: Final = frozenset({Method.PIX, Method.BANK_TRANSFER})
 
 
 def beyond(payment: Payment, attempt: Attempt, outcome: Approved) -> Money | None:
@@ -66,6 +66,6 @@ def record(payment: Payment, amount: Money, *, reference: str, occurred_at: date
 
 def _paid(payment: Payment, attempt: Attempt, outcome: Approved) -> Money | None:
     """Return what a payer sent for an authorisation, in its currency; nobody can send money in another one."""
-    sent = payment.method in _SENT_BY_PAYER and attempt.operation == Operation.AUTHORIZE
+    sent = payment.method in SENT_BY_PAYER and attempt.operation == Operation.AUTHORIZE
     captured = outcome.captured
     return captured if sent and captured is not None and captured.currency == attempt.currency else None

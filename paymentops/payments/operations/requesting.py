@@ -221,9 +221,10 @@ def _answer_again(use: Use, replay: Callable[[UUID], tuple[bytes, int]], now: da
     if owner is None:
         raise keys.in_flight()
     if bytes(owner.fingerprint) != use.fingerprint.digest:
-        idempotency.note_refusal(key_id=owner.pk, api_key_prefix=use.api_key_prefix, now=now)
+        fields = use.fingerprint.differing_fields(owner.field_digests)
+        idempotency.note_refusal(key_id=owner.pk, api_key_prefix=use.api_key_prefix, fields=fields, now=now)
         raise keys.reused(
-            fields=use.fingerprint.differing_fields(owner.field_digests),
+            fields=fields,
             resource=ids.public(ids.Prefix[owner.resource_type.upper()], owner.resource_id),
         )
     idempotency.note_replay(key_id=owner.pk, api_key_prefix=use.api_key_prefix, now=now)

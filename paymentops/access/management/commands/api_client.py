@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from paymentops.access import operations, queries
 from paymentops.access.actors import Actor
-from paymentops.access.models import Scope
+from paymentops.access.models import DuplicatePolicy, Scope
 from paymentops.core import clock
 from paymentops.core.errors import ApplicationError
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     help = "Make, list and revoke the API keys of the services that call PaymentOps."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        commands = parser.add_subparsers(dest="what", required=True, metavar="create|list|revoke")
+        commands = parser.add_subparsers(dest="what", required=True, metavar="create|list|revoke|duplicates")
         create = commands.add_parser(
             "create",
             help="Make a key and print it alone on the last line; it cannot be shown again.",
@@ -32,10 +32,20 @@ class Command(BaseCommand):
         revoke = commands.add_parser("revoke", help="Close a key at once and for ever.")
         revoke.add_argument("prefix", help="as shown by list, po_…")
         revoke.add_argument("--reason", required=True)
+        duplicates = commands.add_parser("duplicates", help="Say what happens to payments that look like duplicates.")
+        duplicates.add_argument("name", help="name of the client")
+        duplicates.add_argument("policy", choices=DuplicatePolicy.values)
+        duplicates.add_argument("--window", type=int, help="seconds; without it the setting of the whole system counts")
+        duplicates.add_argument("--reason", required=True)
 
     def handle(self, **options: Any) -> None:
         try:
-            {"create": self._create, "list": self._list, "revoke": self._revoke}[options["what"]](options)
+            {
+                "create": self._create,
+                "list": self._list,
+                "revoke": self._revoke,
+                "duplicates": self._duplicates,
+            }[options["what"]](options)
         except ApplicationError as refusal:
             raise CommandError(refusal.detail) from refusal
 
@@ -65,6 +75,17 @@ class Command(BaseCommand):
     def _revoke(self, options: dict[str, Any]) -> None:
         key = operations.revoke_key(prefix=options["prefix"], reason=options["reason"], by=_operator(), now=clock.now())
         self.stdout.write(f"The key {key.prefix} is revoked since {key.revoked_at:%Y-%m-%d %H:%M:%S} UTC.")
+
+    def _duplicates(self, options: dict[str, Any]) -> None:
+        client = operations.set_duplicate_policy(
+            client_id=queries.client_named(options["name"]).pk,
+            policy=options["policy"],
+            window_seconds=options["window"],
+            reason=options["reason"],
+            by=_operator(),
+            now=clock.now(),
+        )
+        self.stdout.write(f"The policy of {client.name} is {client.duplicate_policy}.")
 
 
 def _operator() -> Actor:

@@ -1,0 +1,200 @@
+"""Keeping duplicates in groups. Everything here may run twice and beside itself: a member counts once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from paymentops.access import operations as access
+from paymentops.access.actors import Actor
+from paymentops.casework.operations import rights
+from paymentops.core import ids
+from paymentops.core.errors import InvalidInput, NotFound
+from paymentops.events import operations as events
+from paymentops.payments import duplicates_sql, event_data, likeness
+from paymentops.payments.models import Attempt, DuplicateCause, DuplicateGroup, DuplicateMember, Payment
+
+MAY_DISMISS: Final = "payments.dismiss_duplicates"
+# Of requests that were refused, a group keeps so many for people to compare; all are counted.
+MOST_REFUSED: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A request that was turned away: its key, the earlier payment it looked like, and what it asked for."""
+
+    earlier: UUID
+    key: str
+    shown: Mapping[str, Any]
+
+
+@transaction.atomic
+def remember_alike(*, later: UUID, earlier: UUID, is_distinct: bool = False, now: datetime) -> None:
+    """Keep that two accepted payments look alike; ``is_distinct`` when the caller said that both are wanted."""
+    payments = Payment.objects.select_related("key").in_bulk([later, earlier])
+    group = _group_of(payments[earlier], now=now)
+    before = group.members.filter(payment__isnull=False).count()
+    _add(group, payments[earlier], now=now)
+    _add(group, payments[later], is_distinct=is_distinct, now=now)
+    new = group.members.filter(payment__isnull=False).count() - before
+    if new:
+        _seen(group, new, at=payments[later].created_at)
+
+
+@transaction.atomic
+def remember_refused(refused: Refused, *, now: datetime) -> None:
+    """Keep that a request was turned away because it looked like a payment."""
+    earlier = Payment.objects.select_related("key").get(pk=refused.earlier)
+    group = _group_of(earlier, now=now)
+    if group.count == 0:
+        _add(group, earlier, now=now)
+        _seen(group, 1, at=now)
+    if group.members.filter(payment=None).count() < MOST_REFUSED:
+        DuplicateMember.objects.create(
+            id=ids.new(now), group=group, key=refused.key, shown=dict(refused.shown), seen_at=now
+        )
+    DuplicateGroup.objects.filter(pk=group.pk).update(refused=F("refused") + 1)
+    _seen(group, 1, at=now)
+
+
+@transaction.atomic
+def remember_at_provider(
+    payment: Payment, attempt: Attempt, *, references: Sequence[str], occurred_at: datetime, now: datetime
+) -> None:
+    """Keep that a provider charged one payment more than once. Emits ``payment.duplicate_at_provider`` per charge.
+
+    Args:
+        payment: the payment, locked by the caller.
+        attempt: the authorisation that was wanted once.
+        references: the provider's ids of the charges beside it.
+        occurred_at: when they happened, as far as is known.
+        now: when we know.
+    """
+    found = [reference[:120] for reference in references if reference and reference != attempt.provider_reference]
+    if not found:
+        return
+    group = _locked(
+        payment,
+        cause=DuplicateCause.PROVIDER,
+        fingerprint=likeness.fingerprint(DuplicateCause.PROVIDER, payment.pk),
+        now=now,
+    )
+    if group.count == 0:
+        _add(group, payment, reference=attempt.provider_reference, now=now)
+        _seen(group, 1, at=occurred_at)
+    for reference in found:
+        if _add(group, payment, reference=reference, now=now):
+            _seen(group, 1, at=now)
+            _tell(payment, attempt, reference, occurred_at=occurred_at, now=now)
+
+
+@transaction.atomic
+def dismiss(*, group_id: UUID, reason: str, by: Actor, now: datetime) -> DuplicateGroup:
+    """Say that the members of a group are no duplicates; one that was dismissed stays as it is. Locks the group.
+
+    Raises:
+        NotFound: there is no such group.
+        NotAllowed: the person lacks ``payments.dismiss_duplicates``.
+        InvalidInput: no reason is given.
+    """
+    rights.require(actor=by, permission=MAY_DISMISS)
+    if not reason.strip():
+        raise InvalidInput("Say why these are no duplicates.")
+    group = DuplicateGroup.objects.select_for_update().filter(pk=group_id).first()
+    if group is None:
+        raise NotFound("There is no such group of duplicates.")
+    if group.dismissed_at is not None:
+        return group
+    group.dismissed_at, group.dismissed_by, group.dismissed_reason = now, by.name, reason.strip()[:2000]
+    group.save(update_fields=["dismissed_at", "dismissed_by", "dismissed_reason"])
+    access.audit(
+        action="duplicates.dismiss",
+        actor=by,
+        object_type="duplicates",
+        object_id=group.public_id,
+        before={"dismissed_at": None},
+        after={"dismissed_at": now.isoformat()},
+        reason=group.dismissed_reason,
+        now=now,
+    )
+    return group
+
+
+def _group_of(earlier: Payment, *, now: datetime) -> DuplicateGroup:
+    """Return the group that a payment belongs to already, locked, or make the one that begins with it."""
+    # Two that are found alike at once must not begin two groups.
+    duplicates_sql.hold([likeness.lock_number("duplicates", earlier.client_id)])
+    found = (
+        DuplicateGroup.objects.select_for_update(of=("self",))
+        .filter(cause=DuplicateCause.SUSPECTED, members__payment=earlier)
+        .first()
+    )
+    return found or _locked(
+        earlier,
+        cause=DuplicateCause.SUSPECTED,
+        fingerprint=likeness.fingerprint(DuplicateCause.SUSPECTED, earlier.pk),
+        now=now,
+    )
+
+
+def _locked(payment: Payment, *, cause: DuplicateCause, fingerprint: str, now: datetime) -> DuplicateGroup:
+    group, _ = DuplicateGroup.objects.select_for_update().get_or_create(
+        fingerprint=fingerprint,
+        defaults={
+            "id": ids.new(now),
+            "client_id": payment.client_id,
+            "cause": cause,
+            "currency": payment.currency,
+            "amount": payment.requested,
+            "first_seen_at": now,
+            "last_seen_at": now,
+        },
+    )
+    return group
+
+
+def _add(
+    group: DuplicateGroup, payment: Payment, *, reference: str = "", is_distinct: bool = False, now: datetime
+) -> bool:
+    """Add a member unless it is there; tell whether it is new."""
+    _, is_new = DuplicateMember.objects.get_or_create(
+        group=group,
+        payment=payment,
+        provider_reference=reference,
+        defaults={
+            "id": ids.new(now),
+            "key": payment.key.key,
+            "is_distinct": is_distinct,
+            "seen_at": payment.created_at,
+        },
+    )
+    return is_new
+
+
+def _seen(group: DuplicateGroup, number: int, *, at: datetime) -> None:
+    """Count what was seen; a group that was called no duplicate is looked at again."""
+    group.count += number
+    group.first_seen_at = min(group.first_seen_at, at)
+    group.last_seen_at = max(group.last_seen_at, at)
+    group.dismissed_at, group.dismissed_by, group.dismissed_reason = None, "", ""
+    group.save(
+        update_fields=["count", "first_seen_at", "last_seen_at", "dismissed_at", "dismissed_by", "dismissed_reason"]
+    )
+
+
+def _tell(payment: Payment, attempt: Attempt, reference: str, *, occurred_at: datetime, now: datetime) -> None:
+    """Tell of a second charge; it is an aggregate of its own, because it moves nothing of the payment."""
+    events.record(
+        aggregate_type="duplicate",
+        aggregate_id=ids.new(now),
+        sequence=1,
+        type="payment.duplicate_at_provider",
+        data=event_data.payment(payment)
+        | {"attempt": attempt.public_id, "operation": str(attempt.operation), "provider_reference": reference},
+        occurred_at=occurred_at,
+        now=now,
+    )
