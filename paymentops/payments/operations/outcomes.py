@@ -118,11 +118,7 @@ def record(*, answer: Answer, now: datetime) -> Recorded:
         known_as = attempt.provider_reference
         recorded = _apply(payment, attempt, answer, outcome, now)
         _keep(answer, attempt, outcome, recorded.applied, now)
-        charged_beside = _charged_beside(payment, attempt, outcome)
-        if charged_beside:
-            duplicates.remember_at_provider(
-                payment, attempt, references=charged_beside, occurred_at=outcome.at, now=now
-            )
+        duplicates.notice_at_provider(payment, attempt, outcome, now=now)
         if attempt.provider_reference != known_as:
             unmatched.wake(provider=attempt.provider, reference=attempt.provider_reference, now=now)
         if beyond is not None and recorded.applied:
@@ -140,18 +136,6 @@ def _paid_again(payment: Payment, attempt: Attempt, answer: Answer, now: datetim
     excess.record(payment, amount, reference=_reference(outcome), occurred_at=outcome.at, now=now)
     _keep(answer, attempt, outcome, True, now, kept_as=excess.OUTCOME)
     return True
-
-
-def _charged_beside(payment: Payment, attempt: Attempt, outcome: Told) -> list[str]:
-    """Return the provider's ids of charges beside the one wanted: those it names, and one that is not ours.
-
-    Money that payers send themselves is told apart by ``excess``.
-    """
-    if not isinstance(outcome, Approved) or attempt.operation != Operation.AUTHORIZE:
-        return []
-    named = outcome.detail.get("duplicates", [])
-    is_settled = attempt.state == AttemptState.SUCCEEDED and payment.method not in excess.SENT_BY_PAYER
-    return [*map(str, named), *([_reference(outcome)] if is_settled else [])]
 
 
 def _reference(outcome: Told) -> str:

@@ -1,6 +1,6 @@
 """Keeping duplicates in groups. Everything here may run twice and beside itself: a member counts once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,9 +14,8 @@ from paymentops.access.actors import Actor
 from paymentops.casework.operations import rights
 from paymentops.core import ids
 from paymentops.core.errors import InvalidInput, NotFound
-from paymentops.events import operations as events
-from paymentops.payments import duplicates_sql, event_data, likeness
-from paymentops.payments.models import Attempt, DuplicateCause, DuplicateGroup, DuplicateMember, Payment
+from paymentops.payments import duplicates_sql, likeness
+from paymentops.payments.models import DuplicateCause, DuplicateGroup, DuplicateMember, Payment
 
 MAY_DISMISS: Final = "payments.dismiss_duplicates"
 # Of requests that were refused, a group keeps so many for people to compare; all are counted.
@@ -38,11 +37,11 @@ def remember_alike(*, later: UUID, earlier: UUID, is_distinct: bool = False, now
     payments = Payment.objects.select_related("key").in_bulk([later, earlier])
     group = _group_of(payments[earlier], now=now)
     before = group.members.filter(payment__isnull=False).count()
-    _add(group, payments[earlier], now=now)
-    _add(group, payments[later], is_distinct=is_distinct, now=now)
+    add(group, payments[earlier], now=now)
+    add(group, payments[later], is_distinct=is_distinct, now=now)
     new = group.members.filter(payment__isnull=False).count() - before
     if new:
-        _seen(group, new, at=payments[later].created_at)
+        seen(group, new, at=payments[later].created_at)
 
 
 @transaction.atomic
@@ -51,45 +50,14 @@ def remember_refused(refused: Refused, *, now: datetime) -> None:
     earlier = Payment.objects.select_related("key").get(pk=refused.earlier)
     group = _group_of(earlier, now=now)
     if group.count == 0:
-        _add(group, earlier, now=now)
-        _seen(group, 1, at=now)
+        add(group, earlier, now=now)
+        seen(group, 1, at=now)
     if group.members.filter(payment=None).count() < MOST_REFUSED:
         DuplicateMember.objects.create(
             id=ids.new(now), group=group, key=refused.key, shown=dict(refused.shown), seen_at=now
         )
     DuplicateGroup.objects.filter(pk=group.pk).update(refused=F("refused") + 1)
-    _seen(group, 1, at=now)
-
-
-@transaction.atomic
-def remember_at_provider(
-    payment: Payment, attempt: Attempt, *, references: Sequence[str], occurred_at: datetime, now: datetime
-) -> None:
-    """Keep that a provider charged one payment more than once. Emits ``payment.duplicate_at_provider`` per charge.
-
-    Args:
-        payment: the payment, locked by the caller.
-        attempt: the authorisation that was wanted once.
-        references: the provider's ids of the charges beside it.
-        occurred_at: when they happened, as far as is known.
-        now: when we know.
-    """
-    found = [reference[:120] for reference in references if reference and reference != attempt.provider_reference]
-    if not found:
-        return
-    group = _locked(
-        payment,
-        cause=DuplicateCause.PROVIDER,
-        fingerprint=likeness.fingerprint(DuplicateCause.PROVIDER, payment.pk),
-        now=now,
-    )
-    if group.count == 0:
-        _add(group, payment, reference=attempt.provider_reference, now=now)
-        _seen(group, 1, at=occurred_at)
-    for reference in found:
-        if _add(group, payment, reference=reference, now=now):
-            _seen(group, 1, at=now)
-            _tell(payment, attempt, reference, occurred_at=occurred_at, now=now)
+    seen(group, 1, at=now)
 
 
 @transaction.atomic
@@ -133,7 +101,7 @@ def _group_of(earlier: Payment, *, now: datetime) -> DuplicateGroup:
         .filter(cause=DuplicateCause.SUSPECTED, members__payment=earlier)
         .first()
     )
-    return found or _locked(
+    return found or locked(
         earlier,
         cause=DuplicateCause.SUSPECTED,
         fingerprint=likeness.fingerprint(DuplicateCause.SUSPECTED, earlier.pk),
@@ -141,7 +109,8 @@ def _group_of(earlier: Payment, *, now: datetime) -> DuplicateGroup:
     )
 
 
-def _locked(payment: Payment, *, cause: DuplicateCause, fingerprint: str, now: datetime) -> DuplicateGroup:
+def locked(payment: Payment, *, cause: DuplicateCause, fingerprint: str, now: datetime) -> DuplicateGroup:
+    """Return the group of a fingerprint under its lock, making one for a payment's charges where there is none."""
     group, _ = DuplicateGroup.objects.select_for_update().get_or_create(
         fingerprint=fingerprint,
         defaults={
@@ -157,7 +126,7 @@ def _locked(payment: Payment, *, cause: DuplicateCause, fingerprint: str, now: d
     return group
 
 
-def _add(
+def add(
     group: DuplicateGroup, payment: Payment, *, reference: str = "", is_distinct: bool = False, now: datetime
 ) -> bool:
     """Add a member unless it is there; tell whether it is new."""
@@ -175,7 +144,7 @@ def _add(
     return is_new
 
 
-def _seen(group: DuplicateGroup, number: int, *, at: datetime) -> None:
+def seen(group: DuplicateGroup, number: int, *, at: datetime) -> None:
     """Count what was seen; a group that was called no duplicate is looked at again."""
     group.count += number
     group.first_seen_at = min(group.first_seen_at, at)
@@ -183,18 +152,4 @@ def _seen(group: DuplicateGroup, number: int, *, at: datetime) -> None:
     group.dismissed_at, group.dismissed_by, group.dismissed_reason = None, "", ""
     group.save(
         update_fields=["count", "first_seen_at", "last_seen_at", "dismissed_at", "dismissed_by", "dismissed_reason"]
-    )
-
-
-def _tell(payment: Payment, attempt: Attempt, reference: str, *, occurred_at: datetime, now: datetime) -> None:
-    """Tell of a second charge; it is an aggregate of its own, because it moves nothing of the payment."""
-    events.record(
-        aggregate_type="duplicate",
-        aggregate_id=ids.new(now),
-        sequence=1,
-        type="payment.duplicate_at_provider",
-        data=event_data.payment(payment)
-        | {"attempt": attempt.public_id, "operation": str(attempt.operation), "provider_reference": reference},
-        occurred_at=occurred_at,
-        now=now,
     )
