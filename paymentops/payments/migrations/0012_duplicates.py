@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("access", "0005_duplicate_policy"),
-        ("payments", "0010_breakers_append_only"),
+        ("payments", "0011_retries"),
     ]
 
     operations = [
