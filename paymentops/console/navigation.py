@@ -58,13 +58,7 @@ _GROUPS: Final = (
         "Reliability",
         (
             Item("Incidents", "siren", "incidents", "incidents.view_incident"),
-            Item(
-                "Unknown outcomes",
-                "help_center",
-                "payments_payment_changelist",
-                "payments.view_payment",
-                query="outcome=unknown",
-            ),
+            Item("Unknown outcomes", "help_center", "unknown_outcomes", "payments.view_payment"),
             Item("Outbox", "outbox", "events_outboxevent_changelist", "events.view_outboxevent"),
             Item("Dead letters", "report", "events_deadletter_changelist", "events.view_deadletter"),
         ),

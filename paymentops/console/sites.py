@@ -10,7 +10,7 @@ from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
 from paymentops.console import search
-from paymentops.console.pages import incidents, overview, payments
+from paymentops.console.pages import incidents, overview, payments, unknown_outcomes
 from paymentops.console.pages.ledger import urls as ledger
 
 
@@ -28,6 +28,7 @@ class ConsoleSite(UnfoldAdminSite):
             path("sources/<str:source_type>/<uuid:source_id>", self.admin_view(payments.source), name="source"),
             *ledger.addresses(self),
             *incidents.addresses(self),
+            *unknown_outcomes.addresses(self),
         ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:

@@ -97,11 +97,16 @@ def check_timing(decision: Decision, verdict: Verdict) -> None:
     Raises:
         NotForPeople: the provider is still going to be asked, or is going to get the same request again.
     """
-    if isinstance(decision, ItDidNotHappen) and verdict.reason not in _MAY_SAY_NO:
+    if isinstance(decision, ItDidNotHappen) and not may_say_no(verdict):
         raise NotForPeople(
             "That it did not happen is decided by people only after the settlement cut-off, or where the provider can "
             "neither be asked nor sent the same request again. Ask the provider now instead."
         )
+
+
+def may_say_no(verdict: Verdict) -> bool:
+    """Tell whether people may decide that it did not happen: nothing else can tell any more."""
+    return verdict.reason in _MAY_SAY_NO
 
 
 def as_payload(decision: Decision) -> dict[str, Any]:

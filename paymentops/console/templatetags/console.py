@@ -95,6 +95,12 @@ def operation_name(value: str) -> str:
 
 
 @register.filter
+def words(value: str) -> str:
+    """Write what an answer came to in words: ``not found``."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in value).strip()
+
+
+@register.filter
 def account_name(value: str) -> str:
     """Write an account's name in words."""
     return formats.account_name(value)
