@@ -10,9 +10,10 @@ from django.db import connection
 
 from paymentops.core import clock
 from paymentops.core.errors import ApplicationError
-from paymentops.payments.models import Attempt, Payment, Refund
+from paymentops.payments.models import Attempt, Payment, Refund, Resumption
 from paymentops.payments.operations import dispatching, outcomes
 from paymentops.payments.operations.requesting import NotCapturable, NotRefundable, OperationOpen
+from paymentops.payments.operations.resuming import NotResumable
 from tests.payments.conftest import Api, payment_body
 from tests.payments.hands import Hands, fresh, make_requester
 
@@ -185,3 +186,32 @@ def test_a_yes_and_a_lost_lease_at_once_end_in_the_yes(hands: Hands) -> None:
         assert fresh(payment).state == "CAPTURED"
         assert not Attempt.objects.open().exists()
     assert clock.now() < hands.now
+
+
+def test_resumes_at_once_are_one(hands: Hands) -> None:
+    payment = hands.waiting()
+    results = race(*[lambda n=n: hands.resume(payment, result=str(n)) for n in range(6)])
+    assert codes(results) == ["ok", *["payment.not_resumable"] * 5]
+    hands.answer(hands.handing_in(), hands.sold())
+    assert (fresh(payment).state, Attempt.objects.get().completions) == ("CAPTURED", 1)
+
+
+def test_a_resume_and_a_cancel_at_once_charge_nothing_that_was_cancelled(hands: Hands) -> None:
+    for _ in range(4):
+        payment = hands.waiting()
+        resumed, cancelled = race(
+            lambda p=payment: hands.resume(p, result="approve"), lambda p=payment: hands.cancel(p)
+        )
+        assert not isinstance(cancelled, ApplicationError)
+        assert isinstance(resumed, Resumption | NotResumable)
+        hands.answer(hands.taking_back(), hands.taken_back())
+        assert fresh(payment).state == "CANCELED"
+
+
+def test_taken_back_and_paid_at_once_ends_as_paid(hands: Hands) -> None:
+    for _ in range(4):
+        payment = hands.waiting()
+        hands.cancel(payment)
+        step, attempt = hands.taking_back(), payment.attempts.get()
+        race(lambda s=step: hands.answer(s, hands.taken_back()), lambda a=attempt: hands.notify(a, hands.sold()))
+        assert (fresh(payment).state, fresh(payment).captured) == ("CAPTURED", 10000)

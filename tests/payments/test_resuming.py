@@ -159,6 +159,19 @@ def test_an_invalid_resend_of_what_may_have_counted_proves_nothing(hands: Hands,
     assert (fresh(payment).state, forgotten()) == ("CAPTURED", True)
 
 
+def test_what_is_not_handed_in_any_more_is_erased_although_the_doubt_remains(hands: Hands, settings: Any) -> None:
+    settings.SANDBOX_CAN_INQUIRE = False
+    payment = hands.waiting()
+    hands.resume(payment, result="approve")
+    hands.answer(hands.handing_in(), hands.unknown())
+    hands.cancel(payment)
+    hands.wait(24 * 3600)
+    assert hands.begin() is None
+    assert (fresh(payment).state, forgotten(), Attempt.objects.get().dispatches) == ("UNKNOWN_OUTCOME", True, 1)
+    hands.notify(Attempt.objects.get(), hands.sold())
+    assert fresh(payment).state == "CAPTURED"
+
+
 def test_an_inquiry_that_began_before_the_payer_came_back_does_not_count(hands: Hands) -> None:
     payment = hands.waiting()
     asking = hands.asking()

@@ -95,6 +95,22 @@ def test_a_hold_is_captured_in_parts_and_the_rest_released(api, provider, work):
     assert done["amounts"] == {"authorized": 12990, "captured": 5000, "voided": 7990, "refunded": 0, "disputed": 0}
 
 
+def test_a_hold_is_captured_in_as_many_parts_as_fit(api, provider, work):
+    created = api.pay(key="order-10293-attempt-1", capture="manual")
+    work()
+    path = f"payments/{created['id']}/captures"
+    for number, amount in enumerate((5000, 4000, 3990)):
+        assert api.post(path, {"amount": amount}, key=f"capture-10293-part-{number}").status_code == 201
+        work()
+    done = api.payment(created["id"])
+    assert (done["state"], done["amounts"]["captured"]) == ("CAPTURED", 12990)
+    assert api.post(path, {"amount": 1}, key="capture-over-10293").json()["code"] == "payment.not_capturable"
+    captures = api.get(f"payments/{created['id']}").json()["captures"]
+    assert [(one["amount"], one["state"]) for one in captures] == [(n, "SUCCEEDED") for n in (5000, 4000, 3990)]
+    [charge] = provider.truth()
+    assert (charge["captured"], charge["voided"]) == (12990, 0)
+
+
 def test_a_refund_gives_money_back_and_more_than_was_captured_is_refused(api, provider, work):
     created = api.pay(key="order-10293-attempt-1")
     work()

@@ -43,6 +43,11 @@ def test_nothing_at_all_verifies() -> None:
 
 
 def test_every_kind_of_story_verifies(hands: Hands) -> None:
+    back = hands.waiting()
+    hands.resume(back, result="approve")
+    hands.answer(hands.handing_in(), hands.sold())
+    hands.cancel(hands.waiting())
+    hands.answer(hands.taking_back(), hands.taken_back())
     hands.pay()
     hands.send(hands.declined())
     partly = hands.hold()
@@ -390,3 +395,38 @@ def test_a_use_without_its_key_is_named(hands, sale) -> None:
     assert broken()["idempotency.uses_of_keys"] == [
         "REPLAYED at 2026-01-05 09:00:00+00: its key does not exist or is younger"
     ]
+
+
+# --- the payer -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("details = '{}'", "kept beyond its end"),
+        ("ended_at = NULL", "lost before it"),
+        ("ended_at = NULL, details = '{}'", "waits, while its attempt is SUCCEEDED"),
+        ("hand_ins = 7", "handed in 7 times"),
+        ("details_digest = repeat('0', 64)", "differ from the command"),
+    ],
+)
+def test_what_a_payer_brought_and_does_not_end_is_named(hands: Hands, change: str, named: str) -> None:
+    resumption = hands.resume(hands.waiting(), result="approve")
+    hands.answer(hands.handing_in(), hands.sold())
+    without_constraint("payments_resumption", "resumption_details_erased_at_its_end")
+    by_force(f"UPDATE payments_resumption SET {change} WHERE id = %s", resumption.pk)
+    assert any(named in violation for violations in broken().values() for violation in violations)
+
+
+def test_what_was_cancelled_after_it_was_sent_needs_an_answer_that_says_so(hands: Hands) -> None:
+    hands.cancel(hands.waiting())
+    hands.answer(hands.taking_back(), hands.taken_back())
+    by_force("UPDATE payments_providercall SET applied = false WHERE kind = 'WITHDRAWAL'")
+    assert list(broken()) == ["payments.taken_back_with_proof"]
+
+
+def test_an_answer_to_a_withdrawal_that_was_never_begun_is_named(hands: Hands) -> None:
+    hands.cancel(hands.waiting())
+    hands.answer(hands.taking_back(), hands.taken_back())
+    by_force("UPDATE payments_attempt SET withdrawals = 0")
+    assert list(broken()) == ["payments.sent_only_when_committed"]

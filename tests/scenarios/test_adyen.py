@@ -73,6 +73,39 @@ def test_a_hold_is_captured_and_refunded_when_the_notifications_say_so(
     call_command("verify", "--json")
 
 
+def test_a_part_of_a_hold_is_captured_once_and_adyen_lets_go_of_the_rest(
+    api: Api, adyen: AdyenServer, work: Callable[[], int]
+) -> None:
+    created = api.pay(key="order-10293-attempt-1", provider="adyen", payment_token="stored-visa", capture="manual")
+    work()
+    path = f"payments/{created['id']}/captures"
+    api.post(path, {"amount": 9000}, key="capture-10293-part")
+    work()
+    second = api.post(path, {"amount": 1000}, key="capture-10293-more")
+    assert (second.status_code, second.json()["code"]) == (409, "payment.operation_open")
+    deliver_all(adyen)
+    done = api.payment(created["id"])
+    assert (done["state"], done["amounts"]["captured"], done["amounts"]["voided"]) == ("CAPTURED", 9000, 3990)
+    late = api.post(path, {"amount": 1000}, key="capture-10293-more")
+    assert (late.status_code, late.json()["code"]) == (409, "payment.not_capturable")
+    assert books() == {"1110": 9000, "2010": -9000}
+    call_command("verify", "--json")
+
+
+def test_a_hold_is_cancelled_when_the_notification_says_so(
+    api: Api, adyen: AdyenServer, work: Callable[[], int]
+) -> None:
+    created = api.pay(key="order-10293-attempt-1", provider="adyen", payment_token="stored-visa", capture="manual")
+    work()
+    assert api.post(f"payments/{created['id']}/cancel", key="cancel-10293-now").json()["mode"] == "VOID"
+    work()
+    assert api.payment(created["id"])["state"] == "AUTHORIZED"
+    deliver_all(adyen)
+    assert api.payment(created["id"])["state"] == "VOIDED"
+    assert books() == {}
+    call_command("verify", "--json")
+
+
 def test_a_notification_may_come_for_an_answer_that_was_lost(
     api: Api, adyen: AdyenServer, work: Callable[[], int]
 ) -> None:

@@ -5,6 +5,9 @@ Three transactions guard one call, and the process may die between any two of th
 * after the claim: the lease runs out and another worker claims; nothing was sent;
 * after DISPATCHED, before or after the call: the lease runs out and the attempt becomes UNKNOWN; an inquiry tells;
 * after the outcome was recorded: nothing is left to do.
+
+What a payer brought back is handed in, and what nobody wants any more is taken back, in the same three steps. There a
+worker that dies is followed by another that does the same again, because a provider lets it have one effect only.
 """
 
 from collections.abc import Iterator
@@ -149,7 +152,11 @@ def _begin_open(payment: Payment, attempt: Attempt, claim: Claim, now: datetime)
     if is_ready and payer.is_unwanted(payment, attempt) and (attempt.withdrawals or not in_doubt):
         return _take_back(payment, attempt, claim, now)
     resumption = payer.resumption_of(attempt)
-    if is_ready and resumption is not None:
+    if resumption is not None and not payer.may_hand_in(payment, resumption, now=now):
+        _set_aside(payment, attempt, resumption, claim, now)
+        if not in_doubt:
+            return None
+    elif is_ready and resumption is not None:
         return _hand_in(payment, attempt, resumption, claim, now)
     if _is_asked(attempt, now):
         return _ask(payment, attempt, claim, now)
@@ -185,19 +192,20 @@ def _take_back(payment: Payment, attempt: Attempt, claim: Claim, now: datetime) 
     return TakeBack(claim=claim, provider=attempt.provider, number=attempt.withdrawals, withdrawal=withdrawal)
 
 
-def _hand_in(payment: Payment, attempt: Attempt, resumption: Resumption, claim: Claim, now: datetime) -> HandIn | None:
+def _hand_in(payment: Payment, attempt: Attempt, resumption: Resumption, claim: Claim, now: datetime) -> HandIn:
     """Hand in what the payer brought back, also after a worker died over it: the same details have one effect."""
-    if payer.may_hand_in(payment, resumption, now=now):
-        completion = payer.completion(payment, attempt, resumption, now=now)
-        return HandIn(claim=claim, provider=attempt.provider, number=attempt.completions, completion=completion)
-    if attempt.state == AttemptState.ACTION_REQUIRED:
-        cause = Cause(
-            "return", f"{attempt.public_id}/{claim.fence}", reason="What the payer brought back was not handed in."
-        )
-        waiting.ask_the_payer_again(payment, attempt, resumption, cause=cause, now=now)
-    else:
-        _wait_for_news(payment, attempt, claim, now)
-    return None
+    completion = payer.completion(payment, attempt, resumption, now=now)
+    return HandIn(claim=claim, provider=attempt.provider, number=attempt.completions, completion=completion)
+
+
+def _set_aside(payment: Payment, attempt: Attempt, resumption: Resumption, claim: Claim, now: datetime) -> None:
+    """Erase what will not be handed in; unless it was and may have counted, the payer has to act again."""
+    if attempt.state == AttemptState.UNKNOWN:
+        attempt.resumptions.forget(now=now)
+        return
+    why = "What the payer brought back was not handed in."
+    cause = Cause("return", f"{attempt.public_id}/{claim.fence}", reason=why)
+    waiting.ask_the_payer_again(payment, attempt, resumption, cause=cause, now=now)
 
 
 def _may_send_unasked(payment: Payment, attempt: Attempt, now: datetime) -> bool:
@@ -210,9 +218,12 @@ def _may_send_unasked(payment: Payment, attempt: Attempt, now: datetime) -> bool
         and payment.cancel_requested_at is not None
         and payment.capture_mode == CaptureMode.AUTOMATIC
     )
+    # What had reached the provider and was in its payer's hands is not made a second time.
+    was_there = bool(attempt.completions or attempt.withdrawals)
     capabilities = registry.get(attempt.provider).capabilities
     return (
         not unwanted
+        and not was_there
         and not capabilities.can_inquire
         and retry.key_is_safe(
             capabilities=capabilities,
