@@ -152,7 +152,7 @@ def _begin_open(payment: Payment, attempt: Attempt, claim: Claim, now: datetime)
     if is_ready and payer.is_unwanted(payment, attempt) and (attempt.withdrawals or not in_doubt):
         return _take_back(payment, attempt, claim, now)
     resumption = payer.resumption_of(attempt)
-    if resumption is not None and not payer.may_hand_in(payment, resumption, now=now):
+    if resumption is not None and not payer.may_hand_in(payment, attempt, resumption, now=now):
         _set_aside(payment, attempt, resumption, claim, now)
         if not in_doubt:
             return None

@@ -20,13 +20,13 @@ def resumption_of(attempt: Attempt) -> Resumption | None:
     return attempt.resumptions.waiting().first()
 
 
-def may_hand_in(payment: Payment, resumption: Resumption, *, now: datetime) -> bool:
+def may_hand_in(payment: Payment, attempt: Attempt, resumption: Resumption, *, now: datetime) -> bool:
     """Tell whether it is wanted, and surely still known to the provider as the same; the policy bounds how often."""
     return (
         payment.cancel_requested_at is None
         and resumption.hand_ins <= retry.policy(payment.policy_version).deferrals
         and retry.key_is_safe(
-            capabilities=registry.get(payment.provider).capabilities, first_sent_at=resumption.created_at, now=now
+            capabilities=registry.get(attempt.provider).capabilities, first_sent_at=resumption.created_at, now=now
         )
     )
 
