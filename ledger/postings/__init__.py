@@ -6,6 +6,7 @@ positive. A ``Source`` names the business event, so the same event can never be 
 """
 
 from ledger.postings.charges import (
+    capture_kept,
     captured_in_part,
     captured_late,
     held,
@@ -71,6 +72,7 @@ __all__ = [
     "Source",
     "UnbalancedPosting",
     "bank_charges",
+    "capture_kept",
     "captured_in_part",
     "captured_late",
     "chargeback_charged_to_client",

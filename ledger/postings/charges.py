@@ -44,6 +44,11 @@ def captured_late(*, payment_id: UUID, sequence: int, parties: Parties, amount: 
     return Posting(source, State.POSTED, _charge_lines(parties, amount), "Captured, found later")
 
 
+def capture_kept(*, source: Source, parties: Parties, amount: Money) -> Posting:
+    """What is left of a capture after a part of it was taken back and its entry reversed: POSTED 1110 / 2010."""
+    return Posting(source, State.POSTED, _charge_lines(parties, amount), "Kept after a part was taken back")
+
+
 def surplus_found(*, source: Source, parties: Parties, amount: Money) -> Posting:
     """A charge nobody asked for stands at the provider: 1110 / 2030, owed back to the customer."""
     due = shared("2030", amount)

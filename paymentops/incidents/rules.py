@@ -65,6 +65,11 @@ DECISION_CONTRADICTED: Final = Rule(
 DUPLICATE_AT_PROVIDER: Final = Rule(
     "payment.duplicate_at_provider", "A provider charged one payment more than once", Severity.SEV1, ENGINEERING
 )
+CAPTURE_REVERSED: Final = Rule("payment.capture_reversed", "A provider took a capture back", Severity.SEV2, FINANCE)
+CAPTURE_OVERDRAWN: Final = Rule(
+    "payment.capture_overdrawn", "A provider took a capture back that was refunded", Severity.SEV1, FINANCE
+)
+REFUND_REVERSED: Final = Rule("refund.reversed", "A refund came back", Severity.SEV3, FINANCE)
 DEAD_LETTER: Final = Rule("events.dead_letter", "Something could not be handled", Severity.SEV2, ENGINEERING)
 BALANCE_DRIFTED: Final = Rule(
     "ledger.balance_drifted", "A stored balance differs from its lines", Severity.SEV1, FINANCE
@@ -81,6 +86,9 @@ _KNOWN: Final = {
         OUTCOME_OVERDUE,
         OUTCOME_PAST_CUT_OFF,
         DECISION_CONTRADICTED,
+        CAPTURE_REVERSED,
+        CAPTURE_OVERDRAWN,
+        REFUND_REVERSED,
         DEAD_LETTER,
         BALANCE_DRIFTED,
         BREAKER_OPENED,

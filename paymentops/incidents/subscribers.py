@@ -110,6 +110,48 @@ def _duplicate_at_provider(event: Event) -> Report:
     )
 
 
+def _capture_reversed(event: Event) -> Report:
+    """A provider took money back that we had counted on; worse where it was refunded or withheld already."""
+    data = event.data
+    payment = Payment.objects.get(pk=ids.parse(ids.Prefix.PAYMENT, data["id"]))
+    amount, missing = (Money(int(data[name]), payment.currency) for name in ("taken_back", "overdrawn"))
+    rule = rules.CAPTURE_OVERDRAWN if missing.minor else rules.CAPTURE_REVERSED
+    short = f"; {missing} of it is refunded, on its way or withheld already" if missing.minor else ""
+    return _report(
+        rule,
+        event,
+        dimensions=Dimensions(
+            provider=payment.provider,
+            method=payment.method,
+            operation="CAPTURE",
+            failure_class="OVERDRAWN" if missing.minor else "REVERSED",
+            currency=payment.currency,
+        ),
+        text=f"{amount} of {data['id']} taken back ({data['reason'] or 'no reason given'}){short}.",
+        affected=Affected(payment, amount, reason=rule.title),
+    )
+
+
+def _refund_reversed(event: Event) -> Report:
+    """A refund did not reach the payer; it is booked as owed to them, and somebody must pay it another way or again."""
+    data = event.data
+    payment = Payment.objects.get(pk=ids.parse(ids.Prefix.PAYMENT, data["payment"]))
+    amount = Money(int(data["reversed"]), payment.currency)
+    return _report(
+        rules.REFUND_REVERSED,
+        event,
+        dimensions=Dimensions(
+            provider=payment.provider,
+            method=payment.method,
+            operation="REFUND",
+            failure_class="REVERSED",
+            currency=payment.currency,
+        ),
+        text=f"{amount} of {data['id']} came back ({data['failure_code'] or 'no reason given'}); owed to the payer.",
+        affected=Affected(payment, amount, reason=rules.REFUND_REVERSED.title),
+    )
+
+
 def _dead_letter(event: Event) -> Report:
     kind, _, name = event.data["source"].partition(":")
     is_provider = kind == "webhook"
@@ -164,6 +206,9 @@ _REPORTS: Final[Mapping[str, Callable[[Event], Report]]] = {
     "payment.decision_contradicted": _contradicted,
     "breaker.opened": _breaker_opened,
     "payment.duplicate_at_provider": _duplicate_at_provider,
+    "payment.capture_reversed": _capture_reversed,
+    "refund.reversed": _refund_reversed,
+    "refund.reversed_in_part": _refund_reversed,
     "events.dead_letter_made": _dead_letter,
     "ledger.balance_drifted": _balance_drifted,
 }

@@ -77,7 +77,8 @@ def payment(row: Payment) -> dict[str, Any]:
         "state": row.state,
         **_wish(row),
         "provider": row.at_provider,
-        "amounts": _amounts(row.authorized, row.captured, row.voided, row.refunded, row.disputed),
+        "amounts": _amounts(row.authorized, row.captured, row.voided, row.refunded, row.disputed)
+        | {"reversed": row.reversed},
         "failure": failure,
         "next_action": row.next_action,
         "cancel_requested_at": moment(row.cancel_requested_at) if row.cancel_requested_at else None,
@@ -93,7 +94,8 @@ def accepted_capture(row: Capture) -> dict[str, Any]:
 
 def capture(row: Capture, *, latest: Attempt | None) -> dict[str, Any]:
     """Return a capture with the state of its latest attempt."""
-    return _capture(row, state=AttemptState(latest.state) if latest else AttemptState.PREPARED)
+    state = AttemptState(latest.state) if latest else AttemptState.PREPARED
+    return _capture(row, state=state) | {"reversed": latest.reversed if latest else 0}
 
 
 def cancellation(row: Cancellation) -> dict[str, Any]:
@@ -124,7 +126,8 @@ def accepted_refund(row: Refund) -> dict[str, Any]:
 def refund(row: Refund) -> dict[str, Any]:
     """Return the present representation of a refund."""
     failure = {"code": row.failure_code, "message": row.failure_message} if row.failure_code else None
-    return _refund(row, state=RefundState(row.state), version=row.version) | {"failure": failure}
+    body = _refund(row, state=RefundState(row.state), version=row.version)
+    return body | {"reversed": row.reversed, "failure": failure}
 
 
 def exposure(row: Exposure) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def payment(row: Payment) -> dict[str, Any]:
         "authorized": str(row.authorized),
         "captured": str(row.captured),
         "voided": str(row.voided),
+        "reversed": str(row.reversed),
         "refunded": str(row.refunded),
         "failure_class": row.failure_class or None,
     }
@@ -54,6 +55,7 @@ def refund(row: Refund) -> dict[str, Any]:
         "state": row.state,
         "amount": str(row.amount),
         "currency": row.currency,
+        "reversed": str(row.reversed),
         "failure_code": row.failure_code or None,
     }
 

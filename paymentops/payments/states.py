@@ -135,6 +135,8 @@ OPEN_ATTEMPT_STATES: Final = (
     AttemptState.ACTION_REQUIRED,
     AttemptState.UNKNOWN,
 )
+# It happened, whatever was taken back later.
+SUCCESSFUL_ATTEMPT_STATES: Final = (AttemptState.SUCCEEDED, AttemptState.REVERSED)
 NEGATIVE_ATTEMPT_STATES: Final = (
     AttemptState.DECLINED,
     AttemptState.FAILED,

@@ -163,8 +163,7 @@ class Approved:
 class Declined:
     """A definitive no. ``code`` is the provider's own code, ``retry_class`` what it means in our words.
 
-    ``lapsed`` says that nobody refused: its time ran out before anything was moved, or what was held lapsed.
-    ``withdrawn`` says that nobody refused either: it was taken back before anything was moved.
+    ``lapsed`` and ``withdrawn`` say that nobody refused: time ran out, or it was taken back before anything was moved.
     """
 
     code: str
@@ -227,8 +226,24 @@ class NotFound:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reversed:
+    """What had succeeded did not last: ``amount`` is the total taken back by now, so news counts once in any order.
+
+    ``success`` is the approval taken back, where both are told; without it a whole is a no while none is known.
+    """
+
+    amount: Money
+    code: str
+    message: str
+    at: datetime
+    provider_reference: str = ""
+    retry_class: RetryClass = RetryClass.SOFT_DECLINE
+    success: Approved | None = None
+
+
 type Outcome = Approved | Declined | ActionRequired | Pending | NotSent | Unknown
-type InquiryOutcome = Approved | Declined | ActionRequired | Pending | Unknown | NotFound
+type InquiryOutcome = Approved | Declined | ActionRequired | Pending | Unknown | NotFound | Reversed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +259,7 @@ class ProviderEvent:
     kind: str
     occurred_at: datetime
     operation: Operation | None
-    outcome: Approved | Declined | ActionRequired | Pending | None
+    outcome: Approved | Declined | ActionRequired | Pending | Reversed | None
     reference: str = ""
     provider_key: str = ""
     provider_reference: str = ""

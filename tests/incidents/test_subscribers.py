@@ -50,6 +50,43 @@ def test_money_sent_beyond_what_was_asked_for_opens_an_incident_for_finance(paym
     assert folds()
 
 
+@pytest.mark.parametrize(
+    ("refunded", "rule", "severity"),
+    [(0, "payment.capture_reversed", "SEV2"), (300, "payment.capture_overdrawn", "SEV1")],
+)
+def test_a_capture_taken_back_opens_an_incident_that_is_worse_where_it_was_refunded(
+    payment, refunded, rule, severity
+) -> None:
+    attempt = Attempt.objects.get(payment=payment)
+    payment.refunded = refunded
+    payment.version += 1
+    moving.tell_capture_reversed(
+        payment, attempt, amount=payment.money(500), code="chargeback", occurred_at=NOW, now=NOW
+    )
+    relay()
+    incident = Incident.objects.get()
+    assert (incident.rule, incident.severity, incident.operation) == (rule, severity, "CAPTURE")
+    assert IncidentPayment.objects.get().amount == 500
+    assert folds()
+
+
+def test_a_refund_that_came_back_opens_an_incident_for_finance(payment) -> None:
+    events.record(
+        aggregate_type="refund",
+        aggregate_id=ids.new(NOW),
+        sequence=5,
+        type="refund.reversed",
+        data={"id": "ref_1", "payment": payment.public_id, "reversed": "700", "failure_code": "account_closed"},
+        occurred_at=NOW,
+        now=NOW,
+    )
+    relay()
+    incident = Incident.objects.get()
+    assert (incident.rule, incident.ownership.team.name) == ("refund.reversed", "Finance")
+    assert (IncidentPayment.objects.get().payment, IncidentPayment.objects.get().amount) == (payment, 700)
+    assert folds()
+
+
 def bury(reference: str = "evt-1", source: str = "webhook:sandbox") -> DeadLetter:
     return events.bury(
         source=source, reference=reference, reason="It has no amount.", owner="Engineering", attempts=3, now=NOW

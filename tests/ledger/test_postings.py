@@ -57,6 +57,11 @@ RULES = {
         "1110:sandbox",
         "2010:cli_shop",
     ),
+    "capture kept": (
+        postings.capture_kept(source=SOURCE, parties=PARTIES, amount=eur(7)),
+        "1110:sandbox",
+        "2010:cli_shop",
+    ),
     "surplus found": (
         postings.surplus_found(source=SOURCE, parties=PARTIES, amount=eur(7)),
         "1110:sandbox",

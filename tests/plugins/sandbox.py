@@ -94,6 +94,10 @@ class SandboxServer:
         """Set the fault profile, for example ``profile="harshest", seed=7`` or ``rates={"timeout_after": 1}``."""
         self._ask("PUT", "/admin/faults", json=profile)
 
+    def take_back(self, operation: str, *, amount: int = 0, code: str = "reversed_by_provider") -> None:
+        """Take back what a capture, sale or refund moved; all that is left of it without an amount."""
+        self._ask("POST", "/admin/reversals", json={"operation": operation, "amount": amount, "code": code})
+
     def reset(self) -> None:
         """Forget all charges and faults."""
         self._ask("DELETE", "/admin/truth")

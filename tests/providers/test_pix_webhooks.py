@@ -21,6 +21,7 @@ from paymentops.providers.contract import (
     Operation,
     Pending,
     RetryClass,
+    Reversed,
     Unknown,
     WebhookRefused,
     WebhookUnauthentic,
@@ -100,10 +101,24 @@ def test_a_pix_that_pays_no_charge_of_ours_is_only_recorded(txid: Any) -> None:
 
 
 @pytest.mark.parametrize("nature", ["MED_FRAUDE", "MED_OPERACIONAL", "MED_PIX_AUTOMATICO"])
-def test_a_refund_that_the_bank_made_by_itself_is_recorded_under_its_nature(nature: str) -> None:
-    taken = GIVEN_BACK | {"natureza": nature}
-    *_, event = notifications.read(fake.notification(RECEIVED | {"devolucoes": [taken]}).body, now=NOW)
-    assert (event.kind, event.operation, event.outcome) == (f"refund.{nature.lower()}", None, None)
+def test_what_the_bank_returned_by_itself_takes_the_payment_back(nature: str) -> None:
+    taken = [GIVEN_BACK | {"natureza": nature, "id": f"D{n}", "valor": "10.00"} for n in (1, 2)]
+    *_, event = notifications.read(fake.notification(RECEIVED | {"devolucoes": taken}).body, now=NOW)
+    assert (event.kind, event.operation, event.provider_key) == (f"refund.{nature.lower()}", Operation.AUTHORIZE, KEY)
+    assert isinstance(event.outcome, Reversed)
+    assert event.outcome.amount == Money(2000, "BRL")
+    assert isinstance(event.outcome.success, Approved)
+    foreign = RECEIVED | {"devolucoes": taken, "txid": "fixed-code-of-the-shop"}
+    *_, event = notifications.read(fake.notification(foreign).body, now=NOW)
+    assert (event.operation, event.outcome) == (None, None)
+
+
+def test_a_refund_of_ours_that_was_not_carried_out_may_have_been_told_as_done() -> None:
+    failed = GIVEN_BACK | {"status": "NAO_REALIZADO", "motivo": "Saldo insuficiente"}
+    *_, event = notifications.read(fake.notification(RECEIVED | {"devolucoes": [failed]}).body, now=NOW)
+    assert (event.operation, event.provider_key) == (Operation.REFUND, KEY)
+    assert isinstance(event.outcome, Reversed)
+    assert event.outcome.message == "Saldo insuficiente"
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"evento": "teste_webhook"}', b'{"pix": []}'])

@@ -4,21 +4,24 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
+from paymentops.core.money import Money
 from paymentops.providers.adapters.sandbox.adapter import Config, SandboxProvider
 from paymentops.providers.contract import (
     Approved,
     Declined,
     InboundWebhook,
     Operation,
+    Reversed,
     WebhookRefused,
     WebhookUnauthentic,
 )
 from paymentops.providers.sandbox.notices import signature
 from tests.plugins.receiver import Receiver, receiving
 from tests.plugins.sandbox import SandboxServer, sandbox_provider
-from tests.providers.contract_suite import EUR_100, instruct, told
+from tests.providers.contract_suite import EUR_100, ask_about, instruct, told
 
 NOW = datetime(2026, 5, 6, 12, tzinfo=UTC)
 SECRET = "new secret"
@@ -159,3 +162,38 @@ def test_an_old_notification_is_refused_although_signed(provider: SandboxProvide
 def test_a_signed_but_unreadable_notification_is_refused(provider: SandboxProvider, body: bytes) -> None:
     with pytest.raises(WebhookRefused):
         told(provider, signed(body), now=NOW)
+
+
+def test_what_the_sandbox_takes_back_is_in_its_truth_its_notification_and_its_answers(
+    server: SandboxServer, receiver: Receiver
+) -> None:
+    provider = sandbox_provider(server)
+    instruction = instruct(payment_token="tok_approved", capture_now=True)
+    provider.authorize(instruction)
+    [charge] = server.truth()
+    server.take_back(charge["operations"][0]["id"], amount=4_000, code="bank_returned_it")
+    assert [(found["captured"], found["reversed"]) for found in server.truth()] == [(10_000, 4_000)]
+    received = receiver.wait_for(lambda all_: len(about(all_, instruction.provider_key)) == 2)
+    events = [
+        told(provider, webhook, now=datetime.now(UTC))[0] for webhook in about(received, instruction.provider_key)
+    ]
+    [event] = [event for event in events if event.kind == "charge.reversed"]
+    answer = provider.inquire(ask_about(instruction))
+    for outcome in (event.outcome, answer):
+        assert isinstance(outcome, Reversed)
+        assert (outcome.amount, outcome.code) == (Money(4_000, "EUR"), "bank_returned_it")
+        assert isinstance(outcome.success, Approved)
+        assert outcome.success.captured == EUR_100
+
+
+def test_a_refund_that_comes_back_to_the_sandbox_can_be_made_again(server: SandboxServer) -> None:
+    provider = sandbox_provider(server)
+    provider.authorize(instruct(payment_token="tok_approved", capture_now=True))
+    charge = server.truth()[0]["id"]
+    for _ in range(2):
+        made = provider.refund(instruct(operation=Operation.REFUND, provider_reference=charge))
+        assert isinstance(made, Approved)
+        server.take_back(server.truth()[0]["operations"][-1]["id"])
+        assert server.truth()[0]["refunded"] == 0
+    with pytest.raises(httpx.HTTPStatusError, match="422"):
+        server.take_back(server.truth()[0]["operations"][-1]["id"])

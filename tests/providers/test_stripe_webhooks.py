@@ -14,9 +14,9 @@ from paymentops.providers.adapters.stripe import events
 from paymentops.providers.adapters.stripe.adapter import Config, StripeProvider
 from paymentops.providers.contract import (
     Approved,
-    Declined,
     InboundWebhook,
     Operation,
+    Reversed,
     WebhookRefused,
     WebhookUnauthentic,
 )
@@ -70,11 +70,30 @@ def test_a_capture_is_found_by_the_intent_since_the_key_is_that_of_its_creation(
     assert read.outcome.amount == Money(4_000, "EUR")
 
 
-def test_a_failed_refund_is_a_decline(provider: StripeProvider) -> None:
+def test_a_failed_refund_is_taken_back(provider: StripeProvider) -> None:
     body = event("refund.failed", id="re_1", payment_intent="pi_1", status="failed", failure_reason="declined")
     [read] = told(provider, signed(body), now=NOW)
     assert (read.operation, read.provider_reference) == (Operation.REFUND, "pi_1")
-    assert isinstance(read.outcome, Declined)
+    assert isinstance(read.outcome, Reversed)
+    assert (read.outcome.amount, read.outcome.code, read.outcome.success) == (Money(10_000, "EUR"), "declined", None)
+
+
+@pytest.mark.parametrize(("booked", "counts"), [("txn_1", True), (None, False)])
+def test_a_charge_that_failed_is_taken_back_only_where_its_money_was_booked(
+    provider: StripeProvider, booked: str | None, counts: bool
+) -> None:
+    body = event(
+        "charge.failed",
+        object="charge",
+        id="ch_1",
+        payment_intent="pi_1",
+        status="failed",
+        failure_code="insufficient_funds",
+        failure_balance_transaction=booked,
+    )
+    [read] = told(provider, signed(body), now=NOW)
+    assert (read.operation, read.provider_key, read.provider_reference) == (Operation.AUTHORIZE, "po-1", "pi_1")
+    assert isinstance(read.outcome, Reversed) is counts
 
 
 def test_an_event_of_another_kind_is_only_recorded(provider: StripeProvider) -> None:

@@ -118,8 +118,10 @@ def _header(request: HttpRequest, record: Record) -> dict[str, Any]:
             ("authorised", payment.authorized),
             ("captured", payment.captured),
             ("voided", payment.voided),
+            ("taken back", payment.reversed),
             ("refunded", payment.refunded),
             ("refunds on their way", payment.refund_reserved),
+            ("came back, owed to the payer", payment.returned),
         ],
     }
 

@@ -169,6 +169,9 @@ class AmountsSchema(serializers.Serializer[Any]):
     voided = serializers.IntegerField()
     refunded = serializers.IntegerField()
     disputed = serializers.IntegerField()
+    reversed = serializers.IntegerField(
+        required=False, help_text="Captures that the provider took back; not in the answer to the first request."
+    )
 
 
 class FailureSchema(serializers.Serializer[Any]):
@@ -227,6 +230,7 @@ class CaptureSchema(serializers.Serializer[Any]):
     amount = serializers.IntegerField()
     currency = serializers.CharField()
     state = serializers.ChoiceField(choices=AttemptState.choices)
+    reversed = serializers.IntegerField(required=False, help_text="How much of it the provider took back.")
     created_at = serializers.DateTimeField()
 
 
@@ -264,6 +268,7 @@ class RefundSchema(serializers.Serializer[Any]):
     currency = serializers.CharField()
     reason = serializers.CharField(allow_null=True)
     state = serializers.ChoiceField(choices=RefundState.choices)
+    reversed = serializers.IntegerField(required=False, help_text="How much of it came back after it had succeeded.")
     failure = RefundFailureSchema(allow_null=True)
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()

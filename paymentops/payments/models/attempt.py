@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django_fsm import FSMField, transition
 
 from paymentops.core import ids
@@ -40,7 +40,7 @@ class Attempt(Versioned):
     moment to the end of the worker's lease and raises ``fence``; only the holder of the present fence may send.
     ``schedule`` keeps the inputs from which ``next_action_at`` was computed. ``number`` counts the attempts of one
     authorisation; ``decision`` keeps why a further one was made, and never changes. ``scheme`` and ``instrument``, a
-    digest, are known once the provider told the card's scheme.
+    digest, are known once the provider told the scheme. ``reversed`` is how much of what it moved was taken back.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -57,6 +57,7 @@ class Attempt(Versioned):
     provider_key = models.CharField(max_length=64)
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField()
+    reversed = models.BigIntegerField(default=0, db_default=0)
     fence = models.PositiveIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     next_action_at = models.DateTimeField(null=True, blank=True)
@@ -120,6 +121,9 @@ class Attempt(Versioned):
                 condition=Q(state__in=[*OPEN_ATTEMPT_STATES], operation="REFUND"),
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="attempt_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(reversed__gte=0, reversed__lte=F("amount")), name="attempt_reversed_within_amount"
+            ),
             models.CheckConstraint(
                 condition=Q(operation="REFUND", refund__isnull=False) | ~Q(operation="REFUND") & Q(refund__isnull=True),
                 name="attempt_refund_matches_operation",
@@ -211,6 +215,10 @@ class Attempt(Versioned):
     def accept_late_success(self, *, provider_reference: str) -> None:
         """Verified evidence says that it happened after all."""
         self._end(provider_reference)
+
+    @transition(field=state, source=S.SUCCEEDED, target=S.REVERSED)
+    def reverse(self) -> None:
+        """The provider took back all that it moved."""
 
     def _wait(self, provider_reference: str) -> None:
         self.provider_reference = provider_reference or self.provider_reference

@@ -29,16 +29,19 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 
     def lapsed(self, now: datetime) -> Self:
         """Keep open payments whose time is over: never sent, or authorised and not captured."""
-        return self.filter(expires_at__lte=now, state__in=[S.CREATED, S.AUTHORIZED, S.PARTIALLY_CAPTURED])
+        lapsed = self.filter(expires_at__lte=now, state__in=[S.CREATED, S.AUTHORIZED, S.PARTIALLY_CAPTURED])
+        # Of captures that were taken back, a part may be kept and nothing held.
+        return lapsed.filter(Q(state=S.CREATED) | Q(authorized__gt=F("captured") + F("voided")))
 
 
 class Payment(Versioned):
     """One payment. The amount columns are facts in minor units; the state agrees with them.
 
     ``captured + voided <= authorized`` holds for what we asked for; ``refund_reserved`` is the sum of refunds on their
-    way, ``disputed`` what disputes hold now and ``charged_back`` what they took for good. ``provider``,
-    ``policy_version`` and ``rollout_decision`` are chosen at acceptance and never change; ``route`` keeps the version
-    of the route table and the reason of that choice. ``moved_to`` names another provider that a new attempt went to.
+    way, ``returned`` the sum of refunds that came back and that no new refund has taken up, ``disputed`` what disputes
+    hold now and ``charged_back`` what they took for good. ``provider``, ``policy_version`` and ``rollout_decision`` are
+    chosen at acceptance and never change; ``route`` keeps the version of the route table and the reason of that choice.
+    ``moved_to`` names another provider that a new attempt went to.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -54,6 +57,7 @@ class Payment(Versioned):
     reversed = models.BigIntegerField(default=0)
     refunded = models.BigIntegerField(default=0)
     refund_reserved = models.BigIntegerField(default=0)
+    returned = models.BigIntegerField(default=0, db_default=0)
     disputed = models.BigIntegerField(default=0)
     charged_back = models.BigIntegerField(default=0, db_default=0)
     method = models.CharField(max_length=20, choices=[(m.value, m.value) for m in Method])
@@ -107,6 +111,7 @@ class Payment(Versioned):
                 name="payment_amounts_not_negative",
             ),
             models.CheckConstraint(condition=Q(charged_back__gte=0), name="payment_charged_back_not_negative"),
+            models.CheckConstraint(condition=Q(returned__gte=0), name="payment_returned_not_negative"),
             models.CheckConstraint(
                 condition=Q(captured__lte=F("authorized") - F("voided")), name="payment_captured_within_authorized"
             ),
@@ -135,6 +140,17 @@ class Payment(Versioned):
     def uncaptured(self) -> int:
         """What is authorised and neither captured nor voided, in minor units."""
         return self.authorized - self.captured - self.voided
+
+    @property
+    def holds(self) -> bool:
+        """Whether the provider holds money that can still be captured or released."""
+        return self.state in (S.AUTHORIZED, S.PARTIALLY_CAPTURED) and self.uncaptured > 0
+
+    @property
+    def overdrawn(self) -> int:
+        """What was given back or withheld, or is on its way, beyond what was captured and kept, in minor units."""
+        gone = self.refunded + self.refund_reserved + self.disputed + self.charged_back
+        return max(0, gone - (self.captured - self.reversed))
 
     @property
     def refundable(self) -> int:
@@ -257,6 +273,14 @@ class Payment(Versioned):
         self.authorized = max(self.authorized, self.voided + self.captured + amount.minor)
         self.captured += amount.minor
 
+    @transition(field=state, source=S.CAPTURED, target=S.PARTIALLY_CAPTURED)
+    def keep_part(self) -> None:
+        """The provider took a part of what was captured back."""
+
+    @transition(field=state, source=[S.CAPTURED, S.PARTIALLY_CAPTURED], target=S.REVERSED)
+    def keep_nothing(self) -> None:
+        """The provider took back all that was captured, and holds nothing more."""
+
     # --- amounts that move without the state -------------------------------------------------------------------
 
     def reserve_refund(self, amount: Money) -> None:
@@ -275,6 +299,21 @@ class Payment(Versioned):
     def move_to(self, provider: str) -> None:
         """Follow the authorisation to the provider that is to take it, or took it."""
         self.moved_to = "" if provider == self.provider else provider
+
+    def take_back_capture(self, amount: Money) -> None:
+        """Note that the provider took back ``amount`` of what was captured."""
+        self.reversed += self._own(amount)
+
+    def take_back_refund(self, amount: Money) -> None:
+        """Note that ``amount`` of what was refunded came back; it is owed to the payer until it is paid again."""
+        self.refunded -= self._own(amount)
+        self.returned += amount.minor
+
+    def take_returned(self, amount: Money) -> int:
+        """Use what came back for a refund of ``amount``; return how much of it is paid from there, in minor units."""
+        taken = min(self._own(amount), self.returned)
+        self.returned -= taken
+        return taken
 
     def _forget_failure(self) -> None:
         self.failure_class = self.failure_code = self.failure_message = ""

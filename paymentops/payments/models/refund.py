@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django_fsm import FSMField, transition
 
 from paymentops.core import ids
@@ -18,7 +18,11 @@ _ON_ITS_WAY = [S.DISPATCHED, S.PENDING, S.ACTION_REQUIRED, S.UNKNOWN]
 
 
 class Refund(Versioned):
-    """One refund. Its amount is reserved on the payment from the request until its end."""
+    """One refund. Its amount is reserved on the payment from the request until its end.
+
+    ``reversed`` is how much of it came back after it had succeeded; ``from_returned`` how much of it pays out again
+    what came back of an earlier refund of the payment.
+    """
 
     id = models.UUIDField(primary_key=True)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
@@ -26,6 +30,8 @@ class Refund(Versioned):
     state = FSMField(default=S.REQUESTED, choices=S.choices, protected=True, db_index=False, max_length=20)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
+    reversed = models.BigIntegerField(default=0, db_default=0)
+    from_returned = models.BigIntegerField(default=0, db_default=0)
     reason = models.CharField(max_length=200, blank=True)
     failure_code = models.CharField(max_length=80, blank=True)
     failure_message = models.CharField(max_length=300, blank=True)
@@ -36,6 +42,12 @@ class Refund(Versioned):
         ordering: ClassVar = ["id"]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(reversed__gte=0, reversed__lte=F("amount")), name="refund_reversed_within_amount"
+            ),
+            models.CheckConstraint(
+                condition=Q(from_returned__gte=0, from_returned__lte=F("amount")), name="refund_from_returned_within"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -81,7 +93,17 @@ class Refund(Versioned):
         self.failure_code = code[:80]
         self.failure_message = message[:300]
 
-    @transition(field=state, source=S.FAILED, target=S.SUCCEEDED)
+    @transition(field=state, source=[S.REQUESTED, S.APPROVED, *_ON_ITS_WAY], target=S.CANCELED)
+    def cancel(self, *, code: str, message: str) -> None:
+        """It provably never left and nobody wants it any more; the sum is free again."""
+        self.failure_code = code[:80]
+        self.failure_message = message[:300]
+
+    @transition(field=state, source=S.SUCCEEDED, target=S.REVERSED)
+    def reverse(self) -> None:
+        """All of it came back."""
+
+    @transition(field=state, source=[S.FAILED, S.CANCELED], target=S.SUCCEEDED)
     def accept_late_success(self) -> None:
         """Verified evidence says that the money went back after all."""
         self.failure_code = ""

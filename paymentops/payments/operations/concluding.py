@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from paymentops.payments.models import Attempt, Cause, Payment
 from paymentops.payments.models.payment import default_hold
-from paymentops.payments.operations import books, moving, preparing, trying, withdrawing
+from paymentops.payments.operations import books, moving, preparing, refunding, reversing, trying, withdrawing
 from paymentops.payments.retry import Again
 from paymentops.payments.states import OPEN_ATTEMPT_STATES as OPEN
 from paymentops.payments.states import AttemptState, FailureClass, PaymentState
@@ -112,8 +112,9 @@ def captured(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Ca
     else:
         payment.capture_part(amount=outcome.amount)
     moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    reversing.follow_net(payment, cause=reversing.net_cause(payment), occurred_at=outcome.at, now=now)
     captures_once = not registry.get(attempt.provider).capabilities.multiple_captures
-    if captures_once and payment.state == PaymentState.PARTIALLY_CAPTURED:
+    if captures_once and payment.holds:
         _rest_released(payment, attempt, outcome, now)
 
 
@@ -124,6 +125,7 @@ def _rest_released(payment: Payment, attempt: Attempt, outcome: Approved, now: d
     before = payment.state
     payment.void_rest()
     moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    reversing.follow_net(payment, cause=reversing.net_cause(payment), occurred_at=outcome.at, now=now)
 
 
 def voided(payment: Payment, outcome: Approved, *, cause: Cause, now: datetime) -> None:
@@ -135,6 +137,7 @@ def voided(payment: Payment, outcome: Approved, *, cause: Cause, now: datetime) 
     else:
         payment.void()
     moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=outcome.at, now=now)
+    reversing.follow_net(payment, cause=reversing.net_cause(payment), occurred_at=outcome.at, now=now)
 
 
 def _refunded(payment: Payment, attempt: Attempt, outcome: Approved, cause: Cause, now: datetime) -> None:
@@ -176,8 +179,7 @@ def _moved_nothing(
 
 def carry_out_noted_cancel(payment: Payment, now: datetime) -> None:
     """Release what is held if a cancel came while the outcome was open; it is tried once."""
-    holds = payment.state in (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED)
-    if not holds or payment.cancel_requested_at is None:
+    if not payment.holds or payment.cancel_requested_at is None:
         return
     if payment.attempts.filter(Q(operation=Operation.VOID) | Q(operation=Operation.CAPTURE, state__in=OPEN)).exists():
         return
@@ -189,7 +191,5 @@ def _refund_failed(payment: Payment, attempt: Attempt, *, cause: Cause, occurred
     assert refund is not None  # noqa: S101 - a constraint of the table says so
     before = refund.state
     refund.fail(code=attempt.result_code, message=attempt.result_message)
-    payment.release_refund(refund.money)
-    moving.save_payment_changed(payment, now=now)
+    refunding.free(payment, refund, occurred_at=occurred_at, now=now)
     moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=occurred_at, now=now)
-    books.refund_failed(payment, refund, occurred_at=occurred_at, now=now)

@@ -26,7 +26,7 @@ from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment, Resumption
 from paymentops.payments.operations import breaking, moving, payer, trying, waiting, withdrawing
 from paymentops.payments.queries import ambiguity as reading
-from paymentops.payments.states import AttemptState, CaptureMode, PaymentState
+from paymentops.payments.states import SUCCESSFUL_ATTEMPT_STATES, AttemptState, CaptureMode, PaymentState
 from paymentops.providers import registry
 from paymentops.providers.contract import Completion, Instruction, Method, Operation, Question, Withdrawal
 
@@ -371,7 +371,7 @@ def _charge_reference(payment: Payment, attempt: Attempt) -> str:
     if attempt.operation == Operation.AUTHORIZE:
         return ""
     return (
-        payment.attempts.filter(operation=Operation.AUTHORIZE, state=AttemptState.SUCCEEDED)
+        payment.attempts.filter(operation=Operation.AUTHORIZE, state__in=SUCCESSFUL_ATTEMPT_STATES)
         .values_list("provider_reference", flat=True)
         .get()
     )

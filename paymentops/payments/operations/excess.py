@@ -13,7 +13,7 @@ from paymentops.events import operations as events
 from paymentops.payments import event_data
 from paymentops.payments.models import Attempt, Payment
 from paymentops.payments.operations import books, moving
-from paymentops.payments.states import AttemptState
+from paymentops.payments.states import SUCCESSFUL_ATTEMPT_STATES
 from paymentops.providers.contract import Approved, Method, Operation
 
 # What a call is kept as whose whole amount is beyond what was asked for.
@@ -33,7 +33,7 @@ def paid_again(payment: Payment, attempt: Attempt, outcome: Approved) -> Money |
     """Return what a payer sent for a payment that was paid already; ``None`` for news of the same money."""
     paid = _paid(payment, attempt, outcome)
     is_new = (
-        attempt.state == AttemptState.SUCCEEDED
+        attempt.state in SUCCESSFUL_ATTEMPT_STATES
         and bool(outcome.provider_reference)
         and outcome.provider_reference != attempt.provider_reference
         and not attempt.calls.filter(provider_reference=outcome.provider_reference, outcome=OUTCOME).exists()

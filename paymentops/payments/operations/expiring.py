@@ -8,7 +8,7 @@ from django.db import transaction
 from paymentops.core import failpoints
 from paymentops.core.failpoints import Point
 from paymentops.payments.models import Cause, Payment
-from paymentops.payments.operations import books, moving
+from paymentops.payments.operations import books, moving, reversing
 from paymentops.payments.states import PaymentState
 
 
@@ -43,8 +43,7 @@ def let_go(payment: Payment, *, cause: Cause, occurred_at: datetime, now: dateti
 
     A capture or void on its way decides otherwise, as in ``expire_holds``.
     """
-    holds = payment.state in (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED)
-    if not holds or payment.attempts.open().exclude(operation="REFUND").exists():
+    if not payment.holds or payment.attempts.open().exclude(operation="REFUND").exists():
         return False
     _release(payment, cause, occurred_at, now)
     return True
@@ -58,3 +57,4 @@ def _release(payment: Payment, cause: Cause, occurred_at: datetime, now: datetim
     else:
         payment.void_rest()
     moving.save_payment_moved(payment, before=before, cause=cause, occurred_at=occurred_at, now=now)
+    reversing.follow_net(payment, cause=reversing.net_cause(payment), occurred_at=occurred_at, now=now)

@@ -12,8 +12,6 @@ from paymentops.payments.operations import books, concluding, moving, trying
 from paymentops.payments.states import PaymentState, RefundState
 from paymentops.providers.contract import Approved, Operation
 
-_HOLDS = (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED)
-
 
 def apply(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Cause, now: datetime) -> bool:
     """Apply a late yes; tell whether there was room for it. Emits ``payment.late_evidence`` either way."""
@@ -39,7 +37,7 @@ def _apply(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Caus
         case Operation.CAPTURE if _can_capture(payment, outcome):
             _succeed(attempt, outcome, cause, now)
             concluding.captured(payment, attempt, outcome, cause=cause, now=now)
-        case Operation.VOID if payment.state in _HOLDS and not _busy(payment):
+        case Operation.VOID if payment.holds and not _busy(payment):
             _succeed(attempt, outcome, cause, now)
             concluding.voided(payment, outcome, cause=cause, now=now)
         case Operation.REFUND if payment.refundable >= attempt.amount:
@@ -52,7 +50,7 @@ def _apply(payment: Payment, attempt: Attempt, outcome: Approved, *, cause: Caus
 
 
 def _can_capture(payment: Payment, outcome: Approved) -> bool:
-    if payment.state in _HOLDS:
+    if payment.holds:
         return outcome.amount.minor <= payment.uncaptured and not _busy(payment)
     return payment.state in (PaymentState.VOIDED, PaymentState.EXPIRED)
 
@@ -90,6 +88,7 @@ def _refunded(payment: Payment, attempt: Attempt, outcome: Approved, cause: Caus
     before = RefundState(refund.state)
     refund.accept_late_success()
     payment.refunded += refund.amount
+    refund.from_returned = payment.take_returned(refund.money)
     moving.save_payment_changed(payment, now=now)
     moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=outcome.at, now=now)
     books.refund_found(payment, refund, occurred_at=outcome.at, now=now)

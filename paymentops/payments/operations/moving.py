@@ -20,18 +20,20 @@ from paymentops.payments.states import AttemptState
 
 _PAYMENT_FIELDS: Final = [
     "state", "version", "resume_state", "authorized", "captured", "voided", "reversed", "refunded", "refund_reserved",
-    "disputed", "charged_back", "failure_class", "failure_code", "failure_message", "next_action",
+    "returned", "disputed", "charged_back", "failure_class", "failure_code", "failure_message", "next_action",
     "cancel_requested_at", "updated_at", "expires_at", "moved_to",
 ]  # fmt: skip
 _ATTEMPT_FIELDS: Final = [
     "state", "version", "fence", "lease_expires_at", "next_action_at", "schedule", "dispatches", "inquiries",
     "completions", "withdrawals",
     "first_dispatched_at", "last_dispatched_at", "was_unknown", "unknown_since", "not_found_at", "provider_reference",
-    "alarms", "result_code", "result_class", "result_message", "scheme", "instrument",
+    "alarms", "result_code", "result_class", "result_message", "scheme", "instrument", "reversed",
+]  # fmt: skip
+_REFUND_FIELDS: Final = [
+    "state", "version", "failure_code", "failure_message", "reversed", "from_returned", "updated_at",
 ]  # fmt: skip
 # In these, what a payer brought back may still have to be handed in, once more.
 _MAY_BE_RESUMED: Final = (AttemptState.ACTION_REQUIRED, AttemptState.UNKNOWN)
-_REFUND_FIELDS: Final = ["state", "version", "failure_code", "failure_message", "updated_at"]
 
 
 def save_payment_moved(
@@ -90,6 +92,27 @@ def tell_late_evidence(
     )
 
 
+def tell_capture_reversed(
+    payment: Payment, attempt: Attempt, *, amount: Money, code: str, occurred_at: datetime, now: datetime
+) -> None:
+    """Tell that a capture was taken back, at the payment's present version; ``overdrawn`` is what is missing now."""
+    events.record(
+        aggregate_type="payment",
+        aggregate_id=payment.id,
+        sequence=payment.version,
+        type="payment.capture_reversed",
+        data=event_data.payment(payment)
+        | {
+            "attempt": attempt.public_id,
+            "taken_back": str(amount.minor),
+            "reason": code,
+            "overdrawn": str(payment.overdrawn),
+        },
+        occurred_at=occurred_at,
+        now=now,
+    )
+
+
 def save_attempt_moved(attempt: Attempt, *, before: str, cause: Cause, occurred_at: datetime, now: datetime) -> None:
     """Save an attempt whose state has moved: version + 1 and one transition.
 
@@ -104,6 +127,11 @@ def save_attempt_moved(attempt: Attempt, *, before: str, cause: Cause, occurred_
     )
 
 
+def save_attempt_changed(attempt: Attempt) -> None:
+    """Save an attempt of which a part was taken back, while its state has not changed."""
+    attempt.save(update_fields=["reversed"])
+
+
 def save_attempt_rescheduled(attempt: Attempt) -> None:
     """Save an attempt whose schedule has changed while its state has not."""
     attempt.save(update_fields=_ATTEMPT_FIELDS)
@@ -115,6 +143,22 @@ def save_refund_moved(refund: Refund, *, before: str, cause: Cause, occurred_at:
     refund.updated_at = now
     refund.save(update_fields=_REFUND_FIELDS)
     record_refund_moved(refund, before=before, cause=cause, occurred_at=occurred_at, now=now)
+
+
+def save_refund_reversed_in_part(refund: Refund, *, occurred_at: datetime, now: datetime) -> None:
+    """Save a refund of which a part came back: version + 1, one event; its state stays."""
+    refund.version += 1
+    refund.updated_at = now
+    refund.save(update_fields=_REFUND_FIELDS)
+    events.record(
+        aggregate_type="refund",
+        aggregate_id=refund.id,
+        sequence=refund.version,
+        type="refund.reversed_in_part",
+        data=event_data.refund(refund),
+        occurred_at=occurred_at,
+        now=now,
+    )
 
 
 def record_refund_moved(refund: Refund, *, before: str, cause: Cause, occurred_at: datetime, now: datetime) -> None:

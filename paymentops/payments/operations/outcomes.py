@@ -7,17 +7,16 @@ What does not count is kept as a call with ``applied`` false.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID
 
 from django.db import transaction
 
-from paymentops.core import failpoints, ids, tracing
+from paymentops.core import failpoints
 from paymentops.core.failpoints import Point
 from paymentops.core.money import Money
 from paymentops.payments import retry
 from paymentops.payments.models import Attempt, Cause, Payment, ProviderCall
-from paymentops.payments.models.moving import SYSTEM
 from paymentops.payments.operations import (
+    answers,
     asking,
     concluding,
     contradictions,
@@ -28,11 +27,13 @@ from paymentops.payments.operations import (
     late_evidence,
     moving,
     payer,
+    reversing,
     trying,
     unmatched,
     waiting,
     withdrawing,
 )
+from paymentops.payments.operations.answers import Answer, DidNotHappen, Told
 from paymentops.payments.queries import ambiguity as reading
 from paymentops.payments.retry import Again, Later, NotFoundVerdict, Stop
 from paymentops.payments.states import AttemptState
@@ -41,51 +42,21 @@ from paymentops.providers.contract import (
     ActionRequired,
     Approved,
     Declined,
-    InquiryOutcome,
     NotFound,
     NotSent,
     Operation,
-    Outcome,
     Pending,
     RetryClass,
+    Reversed,
     Unknown,
 )
+
+__all__ = ["Answer", "DidNotHappen", "Recorded", "Told", "record"]
 
 _IN_DOUBT = (AttemptState.DISPATCHED, AttemptState.UNKNOWN, AttemptState.PENDING, AttemptState.ACTION_REQUIRED)
 _WAITING = (AttemptState.PENDING, AttemptState.ACTION_REQUIRED)
 # Calls about an authorisation that waits already; what they bring may be nothing but news of the call itself.
 _ABOUT_THE_PAYER = (ProviderCall.Kind.COMPLETION, ProviderCall.Kind.WITHDRAWAL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DidNotHappen:
-    """No provider says this: two people decided it, on this evidence."""
-
-    at: datetime
-    evidence: str
-
-
-type Told = Outcome | InquiryOutcome | DidNotHappen
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back, and to which call.
-
-    ``fence`` is ``None`` for a notification: evidence that nobody here asked for. ``reference`` makes the cause unique
-    within the attempt: the number of the call, or the provider's id of the notification. ``actor`` and ``reason`` are
-    of the person who decided, where it is a decision.
-    """
-
-    attempt_id: UUID
-    kind: ProviderCall.Kind
-    number: int
-    fence: int | None
-    started_at: datetime
-    reference: str
-    outcome: Told
-    actor: str = SYSTEM
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +80,66 @@ def record(*, answer: Answer, now: datetime) -> Recorded:
         if _seen_before(answer):
             return Recorded(applied=False)
         if contradictions.says_otherwise(attempt, answer.outcome):
-            _keep(answer, attempt, answer.outcome, False, now)
+            answers.keep(answer, attempt=attempt, outcome=answer.outcome, applied=False, now=now)
             contradictions.tell(payment, attempt, answer.outcome, now=now)
             return Recorded(applied=False)
-        if _paid_again(payment, attempt, answer, now):
-            return Recorded(applied=True)
-        outcome, beyond = _believable(payment, attempt, answer.outcome)
         known_as = attempt.provider_reference
-        recorded = _apply(payment, attempt, answer, outcome, now)
-        _keep(answer, attempt, outcome, recorded.applied, now)
-        duplicates.notice_at_provider(payment, attempt, outcome, now=now)
+        if isinstance(answer.outcome, Reversed):
+            recorded = _taken_back(payment, attempt, answer, answer.outcome, now)
+        else:
+            recorded = _record(payment, attempt, answer, now)
         if attempt.provider_reference != known_as:
             unmatched.wake(provider=attempt.provider, reference=attempt.provider_reference, now=now)
-        if beyond is not None and recorded.applied:
-            excess.record(payment, beyond, reference=_reference(outcome), occurred_at=outcome.at, now=now)
         failpoints.reach(Point.OUTCOME_BEFORE_COMMIT)
         return recorded
+
+
+def _record(payment: Payment, attempt: Attempt, answer: Answer, now: datetime) -> Recorded:
+    if _paid_again(payment, attempt, answer, now):
+        return Recorded(applied=True)
+    outcome, beyond = _believable(payment, attempt, answer.outcome)
+    recorded = _apply(payment, attempt, answer, outcome, now)
+    answers.keep(answer, attempt=attempt, outcome=outcome, applied=recorded.applied, now=now)
+    duplicates.notice_at_provider(payment, attempt, outcome, now=now)
+    if beyond is not None and recorded.applied:
+        excess.record(payment, beyond, reference=answers.reference(outcome), occurred_at=outcome.at, now=now)
+    return recorded
+
+
+def _taken_back(payment: Payment, attempt: Attempt, answer: Answer, outcome: Reversed, now: datetime) -> Recorded:
+    """Record that a success did not last.
+
+    A success that nobody here knew of is recorded first where it is told along: whatever is still in doubt then, and of
+    what was believed not to have happened whatever was not taken back. What is told without it is a no while in doubt.
+    """
+    is_whole = outcome.amount.currency == attempt.currency and attempt.money <= outcome.amount
+    news = attempt.state in _IN_DOUBT or (attempt.has_failed and not is_whole)
+    if outcome.success is not None and news:
+        _record(payment, attempt, replace(answer, outcome=outcome.success), now)
+        # The number of the call stands for the success now.
+        answer = replace(answer, kind=ProviderCall.Kind.NOTIFICATION, number=0)
+    cause = Cause("reversal", f"{attempt.public_id}/{answer.reference}", reason=outcome.message)
+    if attempt.state in _IN_DOUBT and is_whole:
+        concluding.decline(payment, attempt, _as_decline(outcome), cause=cause, now=now)
+        applied = True
+    else:
+        applied = reversing.apply(payment, attempt, outcome, cause=cause, now=now)
+    if not applied and reversing.has_no_room(attempt, outcome):
+        moving.tell_late_evidence(
+            payment, attempt, amount=outcome.amount, applied=False, occurred_at=outcome.at, now=now
+        )
+    answers.keep(answer, attempt=attempt, outcome=outcome, applied=applied, now=now)
+    return Recorded(applied=applied)
+
+
+def _as_decline(outcome: Reversed) -> Declined:
+    return Declined(
+        code=outcome.code,
+        retry_class=outcome.retry_class,
+        message=outcome.message,
+        at=outcome.at,
+        provider_reference=outcome.provider_reference,
+    )
 
 
 def _paid_again(payment: Payment, attempt: Attempt, answer: Answer, now: datetime) -> bool:
@@ -133,13 +148,9 @@ def _paid_again(payment: Payment, attempt: Attempt, answer: Answer, now: datetim
     amount = excess.paid_again(payment, attempt, outcome) if isinstance(outcome, Approved) else None
     if amount is None:
         return False
-    excess.record(payment, amount, reference=_reference(outcome), occurred_at=outcome.at, now=now)
-    _keep(answer, attempt, outcome, True, now, kept_as=excess.OUTCOME)
+    excess.record(payment, amount, reference=answers.reference(outcome), occurred_at=outcome.at, now=now)
+    answers.keep(answer, attempt=attempt, outcome=outcome, applied=True, now=now, kept_as=excess.OUTCOME)
     return True
-
-
-def _reference(outcome: Told) -> str:
-    return str(getattr(outcome, "provider_reference", ""))
 
 
 def _seen_before(answer: Answer) -> bool:
@@ -195,7 +206,9 @@ def _approved(payment: Payment, attempt: Attempt, outcome: Approved, cause: Caus
     if attempt.state in _IN_DOUBT:
         concluding.succeed(payment, attempt, outcome, cause=cause, now=now)
         return True
-    return attempt.has_failed and late_evidence.apply(payment, attempt, outcome, cause=cause, now=now)
+    if not attempt.has_failed or reversing.undone(attempt):
+        return False
+    return late_evidence.apply(payment, attempt, outcome, cause=cause, now=now)
 
 
 def _declined(  # noqa: PLR0917 - what every answer is applied to
@@ -365,53 +378,3 @@ def _cause_kind(answer: Answer) -> str:
         ProviderCall.Kind.NOTIFICATION: "notification",
         ProviderCall.Kind.DECISION: "decision",
     }[answer.kind]
-
-
-def _keep(
-    answer: Answer,
-    attempt: Attempt,
-    outcome: Told,
-    applied: bool,
-    now: datetime,
-    *,
-    kept_as: str = "",
-) -> None:
-    ProviderCall.objects.create(
-        id=ids.new(now),
-        attempt=attempt,
-        kind=answer.kind,
-        number=answer.number,
-        fence=answer.fence if answer.fence is not None else attempt.fence,
-        started_at=answer.started_at,
-        answered_at=max(now, answer.started_at),
-        outcome=kept_as or type(outcome).__name__,
-        code=_code(outcome)[:80],
-        message=_message(outcome)[:300],
-        provider_reference=_reference(outcome)[:120],
-        amount=outcome.amount.minor if isinstance(outcome, Approved) else None,
-        captured=outcome.captured.minor if isinstance(outcome, Approved) and outcome.captured is not None else None,
-        applied=applied,
-        trace_id=tracing.current_trace_id(),
-    )
-
-
-def _code(outcome: Told) -> str:
-    match outcome:
-        case Declined(code=code):
-            return code
-        case NotSent(retry_class=retry_class):
-            return retry_class.value
-        case _:
-            return ""
-
-
-def _message(outcome: Told) -> str:
-    match outcome:
-        case Declined(message=message):
-            return message
-        case NotSent(reason=reason) | Unknown(reason=reason):
-            return reason
-        case DidNotHappen(evidence=evidence):
-            return evidence
-        case _:
-            return ""

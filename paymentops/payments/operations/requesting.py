@@ -108,6 +108,7 @@ def refund(*, requester: Requester, key: str, command: RefundPayment, now: datet
             amount=amount.minor,
             currency=payment.currency,
             reason=command.reason,
+            from_returned=payment.take_returned(amount),
             created_at=now,
             updated_at=now,
         )
@@ -259,7 +260,7 @@ def _capturable(payment: Payment, wanted: int | None) -> int:
         raise NotCapturable(f"The payment is {payment.get_state_display()}; only an authorised one can be captured.")
     _require_nothing_open(payment)
     amount = payment.uncaptured if wanted is None else wanted
-    if amount > payment.uncaptured:
+    if not 1 <= amount <= payment.uncaptured:
         raise NotCapturable(
             f"{payment.money(payment.uncaptured)} can still be captured.", extra={"capturable": payment.uncaptured}
         )
@@ -298,7 +299,7 @@ def _cancel(payment: Payment, cause: Cause, now: datetime) -> Cancellation.Mode:
         payer.take_back_soon(payment, now=now)
         asking.ask_soon(payment_id=payment.pk, now=now)
         return Cancellation.Mode.WAITING
-    if payment.state in (PaymentState.AUTHORIZED, PaymentState.PARTIALLY_CAPTURED):
+    if payment.holds:
         _require_nothing_open(payment)
         preparing.prepare_void(payment, now=now)
         return Cancellation.Mode.VOID

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from ledger.models import Entry
+from ledger.models import Entry, State
 from paymentops.core import ids
 from paymentops.core.errors import NotFound
 from paymentops.events.models import OutboxEvent
@@ -17,6 +17,8 @@ from paymentops.payments.models.payment import PaymentQuerySet
 from paymentops.payments.states import SETTLED_DOWN_PAYMENT_STATES, AttemptState
 from paymentops.providers import contract
 
+# The kind of the entry for what is left of a capture of which a part was taken back.
+KEPT: Final = "kept"
 _MOST_FOUND: Final = 1000
 _SETTLED_DOWN: Final = frozenset(SETTLED_DOWN_PAYMENT_STATES)
 
@@ -98,6 +100,41 @@ def unknown_attempts() -> QuerySet[Attempt]:
 def with_unknown_outcome() -> PaymentQuerySet:
     """Return the payments that have such an attempt."""
     return Payment.objects.filter(pk__in=unknown_attempts().values("payment"))
+
+
+def capture_source(payment: Payment, attempt: Attempt) -> tuple[str, UUID]:
+    """Return the type and the id under which the ledger knows what an attempt took."""
+    return ("capture", attempt.capture_id) if attempt.capture_id is not None else ("payment", payment.pk)
+
+
+def entry_of_capture(payment: Payment, attempt: Attempt) -> Entry:
+    """Return the entry that stands for what a capture or sale took, or for what is left of it.
+
+    It is the last of what was kept, the attempt's own entry, a late capture that its success made, or the settled hold:
+    a payment's hold is settled once, by the capture that took all that was left.
+    """
+    source_type, source_id = capture_source(payment, attempt)
+    own = Entry.objects.filter(source_type=source_type, source_id=source_id)
+    kept = own.filter(source_kind=KEPT).order_by("-source_sequence").first()
+    if kept is not None:
+        return kept
+    direct = own.filter(source_kind__in=["sale", "captured"]).first()
+    return direct or _late_capture(payment, attempt) or _settled_hold(payment)
+
+
+def _late_capture(payment: Payment, attempt: Attempt) -> Entry | None:
+    """Return the entry of a capture that came as late evidence: it carries the payment's version before the move."""
+    success = attempt.transitions.filter(to_state=AttemptState.SUCCEEDED).order_by("sequence").last()
+    moved = payment.transitions.filter(cause=success.cause).first() if success is not None else None
+    if moved is None:
+        return None
+    late = Entry.objects.filter(source_type="payment", source_id=payment.pk, source_kind="late_capture")
+    return late.filter(source_sequence=moved.sequence - 1).first()
+
+
+def _settled_hold(payment: Payment) -> Entry:
+    holds = Entry.objects.filter(source_type="payment", source_id=payment.pk, source_kind="hold")
+    return holds.get(state__in=[State.POSTED, State.REVERSED])
 
 
 def found_by(*, text: str) -> PaymentQuerySet:

@@ -14,7 +14,7 @@ LEFT JOIN (
            coalesce(sum(coalesce(call.captured, call.amount)) FILTER (WHERE operation = 'AUTHORIZE'), 0) AS authorized,
            coalesce(sum(coalesce(call.captured, 0)) FILTER (WHERE operation = 'AUTHORIZE'), 0)
            + coalesce(sum(call.amount) FILTER (WHERE operation = 'CAPTURE'), 0) AS captured,
-           coalesce(sum(call.amount) FILTER (WHERE operation = 'REFUND'), 0) AS refunded
+           coalesce(sum(call.amount - attempt.reversed) FILTER (WHERE operation = 'REFUND'), 0) AS refunded
     FROM payments_attempt attempt
     JOIN payments_providercall call ON call.attempt_id = attempt.id AND call.applied AND call.outcome = 'Approved'
     WHERE attempt.state IN ('SUCCEEDED', 'REVERSED')
@@ -24,6 +24,30 @@ WHERE payment.captured <> coalesce(proved.captured, 0)
    OR payment.refunded <> coalesce(proved.refunded, 0)
    -- What was captured after the hold had gone is authorised by the evidence itself.
    OR payment.authorized <> greatest(coalesce(proved.authorized, 0), payment.captured + payment.voided)
+"""
+
+# What was taken back is the highest total that a provider told of, up to what the attempt had moved.
+_REVERSALS_AS_PROVED: Final = """
+SELECT format('att_%s: is %s with %s taken back; its provider proved %s of the %s that it moved',
+              replace(attempt.id::text, '-', ''), attempt.state, attempt.reversed, proved.reversed, proved.moved)
+FROM payments_attempt attempt
+LEFT JOIN LATERAL (
+    SELECT coalesce(max(amount) FILTER (WHERE outcome = 'Reversed'), 0) AS reversed,
+           coalesce(max(CASE WHEN attempt.operation = 'AUTHORIZE' THEN captured ELSE amount END)
+                    FILTER (WHERE outcome = 'Approved'), 0) AS moved
+    FROM payments_providercall WHERE attempt_id = attempt.id AND applied
+) proved ON true
+WHERE (attempt.reversed > 0 OR attempt.state = 'REVERSED')
+  AND (attempt.reversed <> least(proved.reversed, proved.moved)
+       OR (attempt.state = 'REVERSED') <> (attempt.reversed = proved.moved))
+UNION ALL
+SELECT format('pay_%s: %s taken back; its attempts say %s', replace(payment.id::text, '-', ''), payment.reversed,
+              coalesce(told.reversed, 0))
+FROM payments_payment payment
+LEFT JOIN (
+    SELECT payment_id, sum(reversed) AS reversed FROM payments_attempt WHERE operation <> 'REFUND' GROUP BY payment_id
+) told ON told.payment_id = payment.id
+WHERE payment.reversed <> coalesce(told.reversed, 0)
 """
 
 _SUCCESS_HAS_ONE_PROOF: Final = """
@@ -52,11 +76,13 @@ SELECT format('pay_%s: is %s with authorised %s, captured %s, voided %s', replac
 FROM payments_payment
 WHERE NOT CASE coalesce(nullif(resume_state, ''), state)
     WHEN 'AUTHORIZED' THEN captured = 0 AND authorized > captured + voided
-    WHEN 'PARTIALLY_CAPTURED' THEN captured > 0 AND authorized > captured + voided
-    WHEN 'CAPTURED' THEN captured > 0 AND authorized = captured + voided
+    -- Of captures that were taken back a part may be left with nothing held.
+    WHEN 'PARTIALLY_CAPTURED' THEN captured > 0 AND (authorized > captured + voided
+                                                     OR reversed > 0 AND reversed < captured)
+    WHEN 'CAPTURED' THEN captured > 0 AND reversed = 0 AND authorized = captured + voided
     WHEN 'VOIDED' THEN captured = 0 AND voided > 0 AND authorized = voided
     WHEN 'EXPIRED' THEN captured = 0 AND authorized = voided
-    WHEN 'REVERSED' THEN captured = reversed
+    WHEN 'REVERSED' THEN captured > 0 AND captured = reversed AND authorized = captured + voided
     ELSE authorized = 0 AND captured = 0 AND voided = 0
 END
 """
@@ -66,10 +92,12 @@ SELECT format('pay_%s: %s', replace(id::text, '-', ''), broken)
 FROM payments_payment, LATERAL (VALUES
     (authorized < captured + voided, format('captured %s and voided %s of %s', captured, voided, authorized)),
     (captured > requested, format('captured %s, asked for %s', captured, requested)),
-    -- What is disputed is not asked for by us and has no limit; what goes beyond is an excess of its dispute.
-    (refunded + refund_reserved > captured - reversed,
-     format('refunded %s, reserved %s of %s', refunded, refund_reserved, captured - reversed)),
-    (least(authorized, captured, voided, reversed, refunded, refund_reserved, disputed, charged_back) < 0,
+    -- What is disputed is not asked for by us and has no limit; what goes beyond is an excess of its dispute. Nor do we
+    -- ask for a capture to be taken back that was refunded: what is missing then is told with the event.
+    (refunded + refund_reserved > captured,
+     format('refunded %s, reserved %s of %s', refunded, refund_reserved, captured)),
+    (reversed > captured, format('%s taken back of %s', reversed, captured)),
+    (least(authorized, captured, voided, reversed, refunded, refund_reserved, returned, disputed, charged_back) < 0,
      'a negative amount')
 ) AS limits (is_broken, broken)
 WHERE is_broken
@@ -81,7 +109,7 @@ SELECT format('pay_%s: refunded %s and reserved %s; its refunds say %s and %s', 
 FROM payments_payment payment
 LEFT JOIN (
     SELECT payment_id,
-           coalesce(sum(amount) FILTER (WHERE state = 'SUCCEEDED'), 0) AS done,
+           coalesce(sum(amount - reversed) FILTER (WHERE state IN ('SUCCEEDED', 'REVERSED')), 0) AS done,
            coalesce(sum(amount) FILTER (WHERE state IN ('REQUESTED', 'APPROVED', 'DISPATCHED', 'PENDING',
                                                         'ACTION_REQUIRED', 'UNKNOWN')), 0) AS open
     FROM payments_refund GROUP BY payment_id
@@ -116,6 +144,38 @@ WHERE payment.captured - payment.reversed - payment.refunded <> coalesce(books.p
    OR payment.authorized - payment.captured - payment.voided <> coalesce(books.pending, 0)
 """
 
+# What is owed to payers (2030) for refunds that came back, whether a new refund has taken it up or not.
+_OWED_AS_IN_THE_LEDGER: Final = """
+SELECT format('pay_%s: %s came back and is not paid again; the ledger owes the payer %s',
+              replace(payment.id::text, '-', ''), payment.returned + coalesce(asked.open, 0), coalesce(books.owed, 0))
+FROM payments_payment payment
+LEFT JOIN (
+    SELECT payment_id, sum(from_returned) AS open FROM payments_refund
+    WHERE state IN ('REQUESTED', 'APPROVED', 'DISPATCHED', 'PENDING', 'ACTION_REQUIRED', 'UNKNOWN')
+    GROUP BY payment_id
+) asked ON asked.payment_id = payment.id
+LEFT JOIN (
+    SELECT refund.payment_id, -sum(line.amount) AS owed
+    FROM payments_refund refund
+    JOIN ledger_entry entry ON entry.source_type = 'refund' AND entry.source_id = refund.id
+    JOIN ledger_line line ON line.entry_id = entry.id
+    JOIN ledger_account account ON account.id = line.account_id AND account.code = '2030'
+    GROUP BY refund.payment_id
+) books ON books.payment_id = payment.id
+WHERE payment.returned + coalesce(asked.open, 0) <> coalesce(books.owed, 0)
+"""
+
+_REVERSALS_ARE_TOLD: Final = """
+SELECT format('pay_%s: %s taken back, its events tell of %s', replace(payment.id::text, '-', ''), payment.reversed,
+              coalesce(told.reversed, 0))
+FROM payments_payment payment
+LEFT JOIN (
+    SELECT aggregate_id, sum((data->>'taken_back')::bigint) AS reversed FROM events_outboxevent
+    WHERE type = 'payment.capture_reversed' GROUP BY aggregate_id
+) told ON told.aggregate_id = payment.id
+WHERE payment.reversed <> coalesce(told.reversed, 0)
+"""
+
 _NO_ENTRY_WITHOUT_CAUSE: Final = """
 SELECT format('ent_%s: posted for a %s that does not exist', replace(entry.id::text, '-', ''), entry.source_type)
 FROM ledger_entry entry
@@ -139,12 +199,15 @@ WHERE entry.id IS NULL OR told.id IS NULL
 STATEMENTS: Final = MappingProxyType(
     {
         "payments.amounts_as_proved": _AS_PROVED,
+        "payments.reversals_as_proved": _REVERSALS_AS_PROVED,
+        "payments.reversals_are_told": _REVERSALS_ARE_TOLD,
         "payments.success_has_one_proof": _SUCCESS_HAS_ONE_PROOF,
         "payments.voided_with_cause": _VOIDED_WITH_CAUSE,
         "payments.amounts_fit_state": _FIT_THE_STATE,
         "payments.amounts_within_limits": _WITHIN_LIMITS,
         "payments.refunds_add_up": _REFUNDS_ADD_UP,
         "payments.amounts_as_in_ledger": _AS_IN_THE_LEDGER,
+        "payments.owed_as_in_ledger": _OWED_AS_IN_THE_LEDGER,
         "payments.no_entry_without_cause": _NO_ENTRY_WITHOUT_CAUSE,
         "payments.excess_is_told": _EXCESS_IS_TOLD,
     }

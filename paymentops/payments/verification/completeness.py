@@ -159,6 +159,16 @@ SELECT format('att_%s: is %s, yet %s %s of %s says that it happened', replace(at
               attempt.state, lower(call.kind), call.number, attempt.provider)
 FROM payments_providercall call JOIN payments_attempt attempt ON attempt.id = call.attempt_id
 WHERE call.outcome = 'Approved' AND NOT call.applied AND attempt.state NOT IN ('SUCCEEDED', 'REVERSED')
+  -- What was taken back as a whole left nothing behind.
+  AND NOT EXISTS (SELECT FROM payments_providercall taken WHERE taken.attempt_id = attempt.id
+                  AND taken.outcome = 'Reversed' AND taken.amount >= attempt.amount)
+UNION ALL
+SELECT format('att_%s: is %s, yet %s says that %s of it was taken back', replace(attempt.id::text, '-', ''),
+              attempt.state, attempt.provider, call.amount)
+FROM payments_providercall call JOIN payments_attempt attempt ON attempt.id = call.attempt_id
+WHERE call.outcome = 'Reversed' AND NOT call.applied
+  AND (attempt.state = 'SUCCEEDED' AND call.amount > attempt.reversed
+       OR attempt.state NOT IN ('SUCCEEDED', 'REVERSED') AND call.amount < attempt.amount)
 """
 
 # Details wait with an authorisation that waits, and go on by themselves; whatever was not handed in may not be counted.

@@ -121,6 +121,14 @@ FROM (
     WHERE from_state IN ('FAILED', 'CANCELED')
 ) AS revived
 WHERE cause !~ '^(outcome|inquiry|completion|withdrawal|notification):'
+UNION ALL
+SELECT format('%s_%s: was taken back because of %s, which proves nothing', prefix, replace(id::text, '-', ''), cause)
+FROM (
+    SELECT 'pay' AS prefix, payment_id AS id, cause FROM payments_paymenttransition WHERE to_state = 'REVERSED'
+    UNION ALL SELECT 'att', attempt_id, cause FROM payments_attempttransition WHERE to_state = 'REVERSED'
+    UNION ALL SELECT 'ref', refund_id, cause FROM payments_refundtransition WHERE to_state = 'REVERSED'
+) AS taken_back
+WHERE cause !~ '^(reversal|net):'
 """
 
 _CAUSES_COUNT_ONCE: Final = """
@@ -150,11 +158,11 @@ FROM (
     FROM payments_disputetransition
 ) moved
 FULL JOIN (
-    -- These tell of evidence, which need not move anything.
+    -- These tell of evidence, which need not move a state.
     SELECT * FROM events_outboxevent WHERE aggregate_type IN ('payment', 'refund', 'dispute')
-    AND type NOT IN ('payment.late_evidence', 'payment.excess_recorded', 'dispute.unlinked', 'dispute.linked',
-                     'dispute.excess_recorded', 'dispute.contradicted', 'dispute.evidence_due',
-                     'dispute.evidence_missed')
+    AND type NOT IN ('payment.late_evidence', 'payment.excess_recorded', 'payment.capture_reversed',
+                     'refund.reversed_in_part', 'dispute.unlinked', 'dispute.linked', 'dispute.excess_recorded',
+                     'dispute.contradicted', 'dispute.evidence_due', 'dispute.evidence_missed')
 ) told
        ON told.aggregate_id = moved.thing_id AND told.sequence = moved.sequence AND told.aggregate_type = moved.kind
 WHERE told.id IS NULL OR moved.thing_id IS NULL OR told.type <> moved.kind || '.' || lower(moved.to_state)

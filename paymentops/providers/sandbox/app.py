@@ -16,6 +16,7 @@
 ``POST /admin/charges/{id}/disputes``       opens a dispute; all of it may be left out: status, stage, amount, currency,
                                             fee, reason, evidence_due_at
 ``POST /admin/disputes/{id}``               moves a dispute: the same names
+``POST /admin/reversals``                   takes back what an operation moved: operation, amount (or all), code
 ``GET /admin/events?after=``                every notification and how often it was delivered
 ==========================================  =======================================================================
 
@@ -36,7 +37,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from paymentops.providers.sandbox import faults, wire
+from paymentops.providers.sandbox import faults, reversals, wire
 from paymentops.providers.sandbox.disputes import Disputes
 from paymentops.providers.sandbox.notices import Courier, Destination
 from paymentops.providers.sandbox.tokens import TOKENS, Fault, Kind, Notice
@@ -81,6 +82,7 @@ class Sandbox:
                 Route("/admin/truth", self._guarded(self._forget), methods=["DELETE"]),
                 Route("/admin/charges/{charge_id}/disputes", self._guarded(self._open_dispute), methods=["POST"]),
                 Route("/admin/disputes/{dispute_id}", self._guarded(self._move_dispute), methods=["POST"]),
+                Route("/admin/reversals", self._guarded(self._take_back), methods=["POST"]),
                 Route("/admin/events", self._guarded(self._show_events)),
             ],
             lifespan=self._lifespan,
@@ -325,6 +327,18 @@ class Sandbox:
         if is_new:
             self._courier.announce_dispute(dispute)
         return JSONResponse(dispute)
+
+    async def _take_back(self, request: Request) -> Response:
+        reversal = await wire.read_reversal(request)
+        operation = reversals.take_back(
+            self._truth,
+            reversal.operation_id,
+            amount=reversal.amount,
+            code=reversal.code,
+            now=wire.read_moment(request),
+        )
+        self._courier.announce_reversal(operation)
+        return JSONResponse(operation)
 
     async def _show_events(self, request: Request) -> Response:
         try:

@@ -54,20 +54,24 @@ class Courier:
         """Write the event of a finished operation; what still waits is announced once it is finished."""
         if operation["status"] not in {"succeeded", "declined", "withdrawn"}:
             return
-        self._write(f"{operation['kind']}.{operation['status']}", operation)
+        self._write(f"{operation['kind']}.{operation['status']}", operation, at=operation["occurred_at"])
+
+    def announce_reversal(self, operation: dict[str, Any]) -> None:
+        """Write the event of an operation of which something was taken back."""
+        self._write(f"{operation['kind']}.reversed", operation, at=operation["reversed_at"])
 
     def announce_dispute(self, dispute: dict[str, Any]) -> None:
         """Write the event of a dispute that was opened or moved."""
-        self._write(f"dispute.{dispute['status']}", dispute)
+        self._write(f"dispute.{dispute['status']}", dispute, at=dispute["occurred_at"])
 
-    def _write(self, kind: str, document: dict[str, Any]) -> None:
+    def _write(self, kind: str, document: dict[str, Any], *, at: str) -> None:
         notice = self._truth.notice_of(document["charge"])
         event_id = f"evt_{secrets.token_hex(12)}"
         body = json.dumps(
             {
                 "id": event_id,
                 "type": kind,
-                "created_at": document["occurred_at"],
+                "created_at": at,
                 "data": document,
             }
         )

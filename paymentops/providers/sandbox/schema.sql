@@ -1,4 +1,5 @@
--- The sandbox's own store of truth. Amounts are minor units, times ISO 8601 in UTC unless named *_due (epoch seconds).
+-- The sandbox's own store of truth. What was captured stays captured when it is taken back (reversed); what was refunded
+-- no longer counts as refunded when it comes back. Amounts are minor units, times ISO 8601 in UTC unless named *_due (epoch seconds).
 CREATE TABLE IF NOT EXISTS charges (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -11,6 +12,7 @@ CREATE TABLE IF NOT EXISTS charges (
     authorized INTEGER NOT NULL DEFAULT 0 CHECK (authorized BETWEEN 0 AND requested),
     captured INTEGER NOT NULL DEFAULT 0 CHECK (captured >= 0),
     voided INTEGER NOT NULL DEFAULT 0 CHECK (voided >= 0),
+    reversed INTEGER NOT NULL DEFAULT 0 CHECK (reversed BETWEEN 0 AND captured),
     refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND captured),
     capture_now INTEGER NOT NULL,
     notice TEXT NOT NULL,
@@ -34,6 +36,9 @@ CREATE TABLE IF NOT EXISTS operations (
     action_url TEXT NOT NULL DEFAULT '',
     first_answer TEXT NOT NULL DEFAULT '',
     settle_due REAL,
+    reversed INTEGER NOT NULL DEFAULT 0 CHECK (reversed BETWEEN 0 AND amount),
+    reversal_code TEXT NOT NULL DEFAULT '',
+    reversed_at TEXT NOT NULL DEFAULT '',
     created_at TEXT NOT NULL,
     occurred_at TEXT NOT NULL
 );

@@ -22,7 +22,7 @@ _SCHEMA: Final = Path(__file__).with_name("schema.sql")
 _ROOM: Final = {
     Kind.CAPTURE: ("authorized", "captured", "voided"),
     Kind.VOID: ("authorized", "captured", "voided"),
-    Kind.REFUND: ("captured", "refunded"),
+    Kind.REFUND: ("captured", "reversed", "refunded"),
 }
 _COLUMN: Final = {Kind.CAPTURE: "captured", Kind.VOID: "voided", Kind.REFUND: "refunded"}
 # In these the disputed amount is with the payer's bank; in all others it is the merchant's.
@@ -78,6 +78,7 @@ class Truth:
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.executescript(_SCHEMA.read_text())
+        self._add_columns_of_later()
 
     def close(self) -> None:
         """Close the store."""
@@ -215,13 +216,13 @@ class Truth:
 
     def operation(self, operation_id: str) -> dict[str, Any]:
         """Return an operation as it stands, in its form on the wire."""
-        row = self._db.execute(f"{_OPERATIONS} WHERE o.id = ?", (operation_id,)).fetchone()
+        row = self._db.execute(f"{OPERATIONS} WHERE o.id = ?", (operation_id,)).fetchone()
         return _operation_document(row)
 
     def operations(self, *, key: str = "", reference: str = "") -> list[dict[str, Any]]:
         """Return the operations under a key or a reference, oldest first."""
         column, value = ("key", key) if key else ("reference", reference)
-        rows = self._db.execute(f"{_OPERATIONS} WHERE o.{column} = ? ORDER BY o.seq LIMIT 100", (value,))
+        rows = self._db.execute(f"{OPERATIONS} WHERE o.{column} = ? ORDER BY o.seq LIMIT 100", (value,))
         return [_operation_document(row) for row in rows]
 
     def charges(self, *, after: int, limit: int) -> list[dict[str, Any]]:
@@ -234,6 +235,14 @@ class Truth:
         with self.changing() as db:
             for table in ("dispute_answers", "disputes", "operations", "charges", "dispatches", "events"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
+
+    def _add_columns_of_later(self) -> None:
+        """Bring a store that an earlier version made up to date."""
+        for table, columns in _COLUMNS_OF_LATER.items():
+            present = {row["name"] for row in self._db.execute(f"PRAGMA table_info({table})")}
+            for name, definition in columns.items():
+                if name not in present:
+                    self._db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {definition}")
 
     def _insert_charge(self, order: Order, *, verdict: Verdict, now: datetime) -> str:
         charge_id = f"ch_{secrets.token_hex(12)}"
@@ -306,7 +315,7 @@ class Truth:
             self._db.execute("UPDATE charges SET voided = authorized - captured WHERE id = ?", (charge_id,))
 
     def _charge_document(self, row: sqlite3.Row) -> dict[str, Any]:
-        rows = self._db.execute(f"{_OPERATIONS} WHERE o.charge_id = ? ORDER BY o.seq", (row["id"],))
+        rows = self._db.execute(f"{OPERATIONS} WHERE o.charge_id = ? ORDER BY o.seq", (row["id"],))
         operations = [_operation_document(operation) for operation in rows]
         effects: dict[str, int] = {}
         for operation in operations:
@@ -329,6 +338,14 @@ class Truth:
         return [dict(row) for row in rows]
 
 
+_COLUMNS_OF_LATER: Final = {
+    "charges": {"reversed": "INTEGER NOT NULL DEFAULT 0"},
+    "operations": {
+        "reversed": "INTEGER NOT NULL DEFAULT 0",
+        "reversal_code": "TEXT NOT NULL DEFAULT ''",
+        "reversed_at": "TEXT NOT NULL DEFAULT ''",
+    },
+}
 _STATUS: Final = {
     Decision.APPROVE: "succeeded",
     Decision.PARTIAL: "succeeded",
@@ -347,9 +364,14 @@ _RESULTS: Final = {
 }
 # The part of an action's address that says where it is decided: on that page, or by what the payer brings back.
 _PAGES: Final = {Decision.ACTION: "pay", Decision.REDIRECT: "redirect", Decision.CHALLENGE: "challenge"}
-_OPERATIONS: Final = (
-    "SELECT o.*, c.currency, c.capture_now FROM operations AS o JOIN charges AS c ON c.id = o.charge_id"
-)
+OPERATIONS: Final = "SELECT o.*, c.currency, c.capture_now FROM operations AS o JOIN charges AS c ON c.id = o.charge_id"
+
+
+def moved(row: sqlite3.Row) -> int:
+    """Return what an operation took or gave back; a hold or a void moved nothing."""
+    is_sale = row["kind"] == Kind.CHARGE and bool(row["capture_now"])
+    moves = is_sale or row["kind"] in {Kind.CAPTURE, Kind.REFUND}
+    return int(row["amount"]) if moves and row["status"] == "succeeded" else 0
 
 
 def _operation_document(row: sqlite3.Row) -> dict[str, Any]:
@@ -372,6 +394,9 @@ def _operation_document(row: sqlite3.Row) -> dict[str, Any]:
         "action": _action(row["action_url"]) if row["status"] == "requires_action" else None,
         "hold_expires_at": (occurred_at + HOLD).isoformat() if is_hold else None,
         "occurred_at": occurred_at.isoformat(),
+        "reversed": row["reversed"],
+        "reversal_code": row["reversal_code"] or None,
+        "reversed_at": row["reversed_at"] or None,
     }
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final, override
 
@@ -33,9 +33,7 @@ async def read_order(request: Request, *, kind: Kind) -> Order:
     if not _KEY.fullmatch(key):
         raise Refused(status=400, code="key_malformed", message="Idempotency-Key must be 8 to 64 characters.")
     body = await read_object(request)
-    amount = body.get("amount", 0)
-    if isinstance(amount, bool) or not isinstance(amount, int) or not 0 <= amount <= _LARGEST:
-        raise _invalid("amount must be a whole number of minor units")
+    amount = _amount(body)
     if kind is not Kind.CHARGE:
         return Order(
             kind=kind,
@@ -104,6 +102,27 @@ async def read_answer(request: Request) -> tuple[str, str]:
     if not isinstance(text, str) or (kind == "evidence" and not text):
         raise _invalid("evidence needs a text")
     return key, text
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """What the administrator takes back: an operation, how much of it (0: all that is left), and a code for why."""
+
+    operation_id: str
+    amount: int
+    code: str
+
+
+async def read_reversal(request: Request) -> Reversal:
+    """Read what is to be taken back.
+
+    Raises:
+        Refused: a body that is not what it should be.
+    """
+    body = await read_object(request)
+    return Reversal(
+        operation_id=_text(body, "operation"), amount=_amount(body), code=_text(body, "code") or "reversed_by_provider"
+    )
 
 
 async def read_object(request: Request) -> dict[str, Any]:
@@ -188,6 +207,13 @@ class DrippingAnswer(Response):
             await asyncio.sleep(_DRIP_SECONDS)
             await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _amount(body: Mapping[str, Any]) -> int:
+    amount = body.get("amount", 0)
+    if isinstance(amount, bool) or not isinstance(amount, int) or not 0 <= amount <= _LARGEST:
+        raise _invalid("amount must be a whole number of minor units")
+    return amount
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

@@ -25,6 +25,7 @@ from paymentops.providers.contract import (
     Operation,
     ProviderEvent,
     RetryClass,
+    Reversed,
     WebhookRefused,
     WebhookUnauthentic,
 )
@@ -39,18 +40,16 @@ _RESULTS: Final = MappingProxyType(
         "REFUND": Operation.REFUND,
     }
 )
-# News that end or undo an operation: what it is about, the code and its class.
-_SETBACKS: Final = MappingProxyType(
+# News that undo an operation, also after its success was told: what it is about and the code.
+_REVERSALS: Final = MappingProxyType(
     {
-        "CAPTURE_FAILED": (Operation.CAPTURE, "capture_failed", RetryClass.SOFT_DECLINE),
-        "REFUND_FAILED": (Operation.REFUND, "refund_failed", RetryClass.SOFT_DECLINE),
-        "REFUNDED_REVERSED": (Operation.REFUND, "refund_reversed", RetryClass.SOFT_DECLINE),
-        "OFFER_CLOSED": (Operation.AUTHORIZE, "offer_closed", RetryClass.AUTH_REQUIRED),
-        "EXPIRE": (Operation.AUTHORIZE, "expired", RetryClass.AUTH_REQUIRED),
+        "CAPTURE_FAILED": (Operation.CAPTURE, "capture_failed"),
+        "REFUND_FAILED": (Operation.REFUND, "refund_failed"),
+        "REFUNDED_REVERSED": (Operation.REFUND, "refund_reversed"),
     }
 )
-# Those of them in which nobody refused: a time ran out.
-_LAPSES: Final = frozenset({"OFFER_CLOSED", "EXPIRE"})
+# News that end an authorisation although nobody refused it: a time ran out.
+_LAPSES: Final = MappingProxyType({"OFFER_CLOSED": "offer_closed", "EXPIRE": "expired"})
 
 
 def require_authentic(body: bytes, *, keys: tuple[bytes, ...]) -> None:
@@ -149,28 +148,22 @@ def _event(item: Document, *, merchant_account: str, now: datetime) -> ProviderE
 
 def _operation(kind: str, tag: Tag | None) -> Operation | None:
     """Tell which operation of ours the news is about; ``None`` when it is not about a request that we made."""
-    told = _SETBACKS[kind][0] if kind in _SETBACKS else _RESULTS.get(kind)
-    return told if tag is not None and told is tag.operation else None
+    if tag is None:
+        return None
+    if kind == "CAPTURE_FAILED" and tag.errand is Errand.SALE:
+        # A sale is captured by Adyen itself, under the reference of its authorisation.
+        return Operation.AUTHORIZE
+    told = Operation.AUTHORIZE if kind in _LAPSES else _REVERSALS[kind][0] if kind in _REVERSALS else _RESULTS.get(kind)
+    return told if told is tag.operation else None
 
 
-def _outcome(item: Document, operation: Operation, tag: Tag, *, at: datetime) -> Approved | Declined | None:
+def _outcome(item: Document, operation: Operation, tag: Tag, *, at: datetime) -> Approved | Declined | Reversed | None:
     kind, about = mapping.text(item, "eventCode"), mapping.text(item, "pspReference")
     success = mapping.text(item, "success")
     name = item.get("reason")
     name = name if isinstance(name, str) else ""
-    if kind in _SETBACKS:
-        _, code, retry_class = _SETBACKS[kind]
-        if success != "true":
-            return None
-        message = f"Adyen: {name[:200] or code.replace('_', ' ')}."
-        return Declined(
-            code=code,
-            retry_class=retry_class,
-            message=message,
-            at=at,
-            provider_reference=about,
-            lapsed=kind in _LAPSES,
-        )
+    if kind in _REVERSALS or kind in _LAPSES:
+        return _ended(item, kind=kind, name=name, about=about, at=at) if success == "true" else None
     if success == "true":
         amount = mapping.money(item.get("amount"))
         captured = amount if operation is Operation.AUTHORIZE and tag.errand is Errand.SALE else None
@@ -178,6 +171,23 @@ def _outcome(item: Document, operation: Operation, tag: Tag, *, at: datetime) ->
     if success == "false":
         return mapping.declined(code=refusals.code_of(name), name=name, about=about, at=at)
     return None
+
+
+def _ended(item: Document, *, kind: str, name: str, about: str, at: datetime) -> Declined | Reversed:
+    code = _LAPSES[kind] if kind in _LAPSES else _REVERSALS[kind][1]
+    message = f"Adyen: {name[:200] or code.replace('_', ' ')}."
+    if kind in _LAPSES:
+        return Declined(
+            code=code,
+            retry_class=RetryClass.AUTH_REQUIRED,
+            message=message,
+            at=at,
+            provider_reference=about,
+            lapsed=True,
+        )
+    # Adyen takes modifications back as a whole; the amount is that of the modification.
+    amount = mapping.money(item.get("amount"))
+    return Reversed(amount=amount, code=code, message=message, at=at, provider_reference=about)
 
 
 def _moment(value: object, *, otherwise: datetime) -> datetime:

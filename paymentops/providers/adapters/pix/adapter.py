@@ -208,7 +208,7 @@ class PixProvider:
         found = self._look(question, now=now, ends_at=ends_at)
         return refusal if isinstance(found, NotFound) else found
 
-    def _look(self, question: Question, *, now: datetime, ends_at: float) -> InquiryOutcome:
+    def _look(self, question: Question, *, now: datetime, ends_at: float) -> mapping.Result | NotFound:
         try:
             answer = self._client.send(method="GET", path=_path(question), document=None, ends_at=ends_at)
         except (NotConnected, Interrupted) as error:

@@ -6,7 +6,7 @@ was received; a refund (``devolucao``) belongs to a received Pix and has an ``id
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from paymentops.providers.contract import (
     NotSent,
     Pending,
     RetryClass,
+    Reversed,
     Unknown,
     attempt_id_of,
 )
@@ -38,6 +39,7 @@ _CONTESTED: Final = frozenset({400, 409, 422})
 # A Pix that was sent just before the charge expired may be told of a little later.
 _SETTLING: Final = timedelta(minutes=1)
 _OURS: Final = "ORIGINAL"
+_TAKEN_BY_BANK: Final = "MED_"
 
 
 class Unreadable(ValueError):
@@ -131,6 +133,25 @@ def refund_result(document: Document, *, now: datetime) -> Result:
     return Unknown(reason="status_unknown", at=now, provider_reference=about, detail={"status": status[:100]})
 
 
+def refund_news(document: Document, *, now: datetime) -> Result | Reversed:
+    """Read a refund's state as it is told unasked: one that was not carried out may have been told as done before.
+
+    Raises:
+        Unreadable: it lacks what every refund has.
+    """
+    result = refund_result(document, now=now)
+    if not isinstance(result, Declined):
+        return result
+    return Reversed(
+        amount=_amount(document, "valor"),
+        code=result.code,
+        message=result.message,
+        at=result.at,
+        provider_reference=result.provider_reference,
+        retry_class=result.retry_class,
+    )
+
+
 def received(document: Document, *, now: datetime) -> Approved:
     """Read a received Pix as the payment of its charge: whatever amount came is told as it came.
 
@@ -147,6 +168,34 @@ def is_our_refund(document: Document) -> bool:
     about = document.get("id")
     nature = document.get("natureza", _OURS)
     return nature == _OURS and isinstance(about, str) and attempt_id_of(about) is not None
+
+
+def is_taken_by_bank(document: Document) -> bool:
+    """Tell whether the bank itself made a refund, under the Central Bank's special return mechanism (``MED_*``)."""
+    nature = document.get("natureza")
+    return isinstance(nature, str) and nature.startswith(_TAKEN_BY_BANK)
+
+
+def taken_by_bank(refunds: Sequence[Document], *, success: object, now: datetime) -> Reversed | None:
+    """Read how much of a received Pix its bank has taken back in all; ``None`` for nothing, or no Pix of ours.
+
+    Raises:
+        Unreadable: a refund lacks what every refund has.
+    """
+    read = [refund_result(refund, now=now) for refund in refunds if is_taken_by_bank(refund)]
+    done = [result for result in read if isinstance(result, Approved)]
+    if not done or not isinstance(success, Approved):
+        return None
+    last = max(done, key=lambda result: result.at)
+    total = sum((result.amount for result in done[1:]), start=done[0].amount)
+    return Reversed(
+        amount=total,
+        code="taken_by_bank",
+        message="The bank returned the Pix under the special return mechanism (MED).",
+        at=last.at,
+        provider_reference=success.provider_reference,
+        success=success,
+    )
 
 
 def is_contested(answer: Answer) -> bool:

@@ -15,6 +15,7 @@ from paymentops.providers.contract import (
     InboundWebhook,
     Operation,
     ProviderEvent,
+    Reversed,
     Unknown,
     WebhookRefused,
     WebhookUnauthentic,
@@ -58,8 +59,13 @@ def _objects(document: Document, name: str) -> list[Document]:
 def _events(entry: Document, *, now: datetime) -> list[ProviderEvent]:
     end_to_end_id = mapping.text(entry, "endToEndId")[:60]
     refunds = _objects(entry, "devolucoes")
-    told = [_refund(refund, end_to_end_id=end_to_end_id, now=now) for refund in refunds]
-    return [_received(entry, end_to_end_id=end_to_end_id, now=now), *told]
+    received = _received(entry, end_to_end_id=end_to_end_id, now=now)
+    taken = mapping.taken_by_bank(refunds, success=received.outcome, now=now)
+    told = [
+        _taken(refund, received, taken) if mapping.is_taken_by_bank(refund) else _refund(refund, received, now=now)
+        for refund in refunds
+    ]
+    return [received, *told]
 
 
 def _received(entry: Document, *, end_to_end_id: str, now: datetime) -> ProviderEvent:
@@ -78,18 +84,36 @@ def _received(entry: Document, *, end_to_end_id: str, now: datetime) -> Provider
     )
 
 
-def _refund(refund: Document, *, end_to_end_id: str, now: datetime) -> ProviderEvent:
-    """Read a refund; one that the bank made by itself is only recorded, under its nature."""
-    outcome = mapping.refund_result(refund, now=now)
+def _taken(refund: Document, received: ProviderEvent, taken: Reversed | None) -> ProviderEvent:
+    """Read a refund that the bank made by itself: it takes back what the payment of the charge had brought."""
+    return ProviderEvent(
+        event_id=_refund_id(refund, received),
+        kind=f"refund.{mapping.text(refund, 'natureza')}"[:80].lower(),
+        occurred_at=taken.at if taken is not None else received.occurred_at,
+        operation=received.operation,
+        outcome=taken,
+        provider_key=received.provider_key,
+        provider_reference=received.provider_reference,
+    )
+
+
+def _refund_id(refund: Document, received: ProviderEvent) -> str:
+    about, status = mapping.text(refund, "id")[:35], mapping.text(refund, "status")[:20]
+    return f"{received.provider_reference}/{about}/{status}"
+
+
+def _refund(refund: Document, received: ProviderEvent, *, now: datetime) -> ProviderEvent:
+    """Read a refund; one that was not asked for by us is only recorded, under its nature."""
+    outcome = mapping.refund_news(refund, now=now)
     about, status = mapping.text(refund, "id")[:35], mapping.text(refund, "status")[:20]
     is_ours = mapping.is_our_refund(refund)
     nature = refund.get("natureza")
     return ProviderEvent(
-        event_id=f"{end_to_end_id}/{about}/{status}",
+        event_id=_refund_id(refund, received),
         kind=f"refund.{status if is_ours or not isinstance(nature, str) else nature}"[:80].lower(),
         occurred_at=outcome.at,
         operation=Operation.REFUND if is_ours else None,
         outcome=outcome if is_ours and not isinstance(outcome, Unknown) else None,
         provider_key=about if is_ours else "",
-        provider_reference=end_to_end_id,
+        provider_reference=received.provider_reference,
     )

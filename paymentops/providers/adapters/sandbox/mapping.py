@@ -21,6 +21,7 @@ from paymentops.providers.contract import (
     Pending,
     ProviderEvent,
     RetryClass,
+    Reversed,
     Unknown,
     WebhookRefused,
 )
@@ -74,6 +75,9 @@ class WireOperation:
     action: Mapping[str, str]
     hold_expires_at: datetime | None
     occurred_at: datetime
+    reversed: Money
+    reversal_code: str
+    reversed_at: datetime | None
 
 
 def outcome_of(answer: Answer, *, key: str, amount: Money, now: datetime) -> Outcome:
@@ -112,7 +116,7 @@ def inquiry_outcome_of(answer: Answer, *, key: str, amount: Money, now: datetime
     if not operations:
         return NotFound(at=now)
     duplicates = [operation.charge for operation in operations[1:] if operation.status == "succeeded"]
-    return _result(operations[0], now=now, duplicates=duplicates)
+    return _with_reversal(operations[0], _result(operations[0], now=now, duplicates=duplicates))
 
 
 def event_of(body: bytes) -> ProviderEvent:
@@ -133,7 +137,7 @@ def event_of(body: bytes) -> ProviderEvent:
         operation = _read(data)
     except Unreadable as unreadable:
         raise WebhookRefused(f"The notification cannot be read: {unreadable}.") from unreadable
-    outcome = _result(operation, now=occurred_at)
+    outcome = _with_reversal(operation, _result(operation, now=occurred_at))
     return ProviderEvent(
         event_id=event_id,
         kind=kind,
@@ -192,12 +196,30 @@ def _result(
             )
 
 
+def _with_reversal[R](operation: WireOperation, result: R) -> R | Reversed:
+    """Tell of what was taken back together with the success it belongs to."""
+    if not isinstance(result, Approved) or not operation.reversed.minor:
+        return result
+    return Reversed(
+        amount=operation.reversed,
+        code=operation.reversal_code,
+        message=f"The sandbox took it back: {operation.reversal_code or 'no reason given'}.",
+        at=operation.reversed_at or operation.occurred_at,
+        provider_reference=result.provider_reference,
+        success=result,
+    )
+
+
 def _matching(document: Any, *, key: str, amount: Money) -> WireOperation:
     """Read an operation and make sure that it is the one asked about."""
     operation = _read(document)
     if operation.key != key or operation.amount.currency != amount.currency:
         raise Unreadable("the answer is about something else")
     return operation
+
+
+def _moment_or_none(document: Mapping[str, Any], name: str) -> datetime | None:
+    return documents.moment(document, name) if document.get(name) is not None else None
 
 
 def _read(document: Any) -> WireOperation:
@@ -217,10 +239,11 @@ def _read(document: Any) -> WireOperation:
         captured=documents.money(document, "captured"),
         code=documents.text(document, "code") if document.get("code") is not None else "",
         action=_action(document.get("action")),
-        hold_expires_at=documents.moment(document, "hold_expires_at")
-        if document.get("hold_expires_at") is not None
-        else None,
+        hold_expires_at=_moment_or_none(document, "hold_expires_at"),
         occurred_at=documents.moment(document, "occurred_at"),
+        reversed=documents.money(document if "reversed" in document else {**document, "reversed": 0}, "reversed"),
+        reversal_code=documents.text(document, "reversal_code") if document.get("reversal_code") is not None else "",
+        reversed_at=_moment_or_none(document, "reversed_at"),
     )
 
 

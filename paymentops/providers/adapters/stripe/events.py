@@ -17,6 +17,7 @@ from paymentops.providers.contract import (
     NotFound,
     Operation,
     ProviderEvent,
+    Reversed,
     Unknown,
     WebhookRefused,
     WebhookUnauthentic,
@@ -65,22 +66,24 @@ def read(body: bytes, *, now: datetime) -> ProviderEvent:
         kind=kind,
         occurred_at=occurred_at,
         operation=operation,
-        outcome=_outcome(operation, about, now=occurred_at),
+        outcome=_outcome(kind, operation, about, now=occurred_at),
         reference=mapping.reference_of(about),
         provider_key=mapping.key_of(about) if is_own_key else "",
         provider_reference=_intent_of(operation, about),
     )
 
 
-def _outcome(operation: Operation | None, about: mapping.Document, *, now: datetime) -> Any:
-    result: mapping.Result | NotFound
+def _outcome(kind: str, operation: Operation | None, about: mapping.Document, *, now: datetime) -> Any:
+    result: mapping.Result | Reversed | NotFound
     match operation:
         case None:
             return None
+        case Operation.AUTHORIZE if kind == "charge.failed":
+            return mapping.failed_charge(about, now=now)
         case Operation.AUTHORIZE:
             result = mapping.authorization(about, now=now)
         case Operation.REFUND:
-            result = mapping.refund(about, now=now)
+            result = mapping.refund_news(about, now=now)
         case Operation.CAPTURE | Operation.VOID:
             asked = _amount(about)
             if asked is None:
@@ -101,7 +104,8 @@ def _amount(about: mapping.Document) -> Money | None:
 
 
 def _intent_of(operation: Operation | None, about: mapping.Document) -> str:
-    found = about.get("payment_intent") if operation is Operation.REFUND else about.get("id")
+    is_below = operation is Operation.REFUND or about.get("object") == "charge"
+    found = about.get("payment_intent") if is_below else about.get("id")
     return found if isinstance(found, str) else ""
 
 

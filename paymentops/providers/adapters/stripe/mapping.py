@@ -22,6 +22,7 @@ from paymentops.providers.contract import (
     Operation,
     Pending,
     RetryClass,
+    Reversed,
     Unknown,
 )
 
@@ -121,6 +122,40 @@ def refund(document: Document, *, now: datetime) -> Result:
     return _undocumented(document, status, now=now)
 
 
+def refund_news(document: Document, *, now: datetime) -> Result | Reversed:
+    """Read a refund as an event tells of it: one that failed may have succeeded before, and is then taken back."""
+    result = refund(document, now=now)
+    if not isinstance(result, Declined):
+        return result
+    try:
+        return _reversed(document, result, now=now)
+    except Unreadable as unreadable:
+        return _unreadable(unreadable, document, now=now)
+
+
+def failed_charge(charge: Document, *, now: datetime) -> Reversed | None:
+    """Read a charge that failed; ``None`` for one that failed before any money was booked.
+
+    Stripe books a failure after processing under ``failure_balance_transaction``
+    (https://docs.stripe.com/api/charges/object, read in 2026).
+    """
+    if charge.get("status") != "failed" or not charge.get("failure_balance_transaction"):
+        return None
+    code = _code(charge.get("failure_code")) or "charge_failed"
+    about = charge.get("payment_intent")
+    declined = Declined(
+        code=code,
+        retry_class=CHARGE_DECLINES.get(code, UNLISTED),
+        message=str(charge.get("failure_message") or "The charge failed after it had been processed.")[:500],
+        at=now,
+        provider_reference=about if isinstance(about, str) else "",
+    )
+    try:
+        return _reversed(charge, declined, now=now)
+    except Unreadable:
+        return None
+
+
 def refusal(*, status: int | None, error: Document, now: datetime) -> Declined | NotSent | Unknown:
     """Read an error answer of Stripe: the HTTP status and its ``error`` object."""
     code = _code(error.get("code"))
@@ -138,6 +173,17 @@ def refusal(*, status: int | None, error: Document, now: datetime) -> Declined |
             at=now,
         )
     return Unknown(reason=f"http_{status}", at=now)
+
+
+def _reversed(document: Document, declined: Declined, *, now: datetime) -> Reversed:
+    return Reversed(
+        amount=_amount(document, "amount"),
+        code=declined.code,
+        message=declined.message,
+        at=now,
+        provider_reference=declined.provider_reference,
+        retry_class=declined.retry_class,
+    )
 
 
 def _authorization(intent: Document, *, now: datetime) -> Result:
@@ -287,6 +333,7 @@ def operation_of(kind: str, document: Document) -> Operation | None:
             | "payment_intent.payment_failed"
             | "payment_intent.processing"
             | "payment_intent.requires_action"
+            | "charge.failed"
         ):
             return Operation.AUTHORIZE
         case "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated":
