@@ -215,6 +215,7 @@ _EVERY_SECONDS = {
     "payments.sweep_duplicates": 10.0,
     "events.relay": RELAY_INTERVAL_SECONDS,
     "ledger.seal": SEAL_INTERVAL_SECONDS,
+    "payments.sweep_disputes": 60.0,
     "incidents.watch": 30.0,
     "reconciliation.ingest": 5.0,
     "reconciliation.watch_inbox": 10.0,

@@ -70,6 +70,16 @@ CAPTURE_OVERDRAWN: Final = Rule(
     "payment.capture_overdrawn", "A provider took a capture back that was refunded", Severity.SEV1, FINANCE
 )
 REFUND_REVERSED: Final = Rule("refund.reversed", "A refund came back", Severity.SEV3, FINANCE)
+DISPUTE_INQUIRY: Final = Rule("dispute.inquiry", "Payers' banks ask about charges", Severity.SEV4, FINANCE)
+DISPUTE_OPENED: Final = Rule("dispute.opened", "Payers dispute charges", Severity.SEV3, FINANCE)
+DISPUTE_SECOND: Final = Rule("dispute.second_chargeback", "A charge is disputed a second time", Severity.SEV2, FINANCE)
+DISPUTE_DUE: Final = Rule("dispute.evidence_due", "Evidence for disputes is due soon", Severity.SEV3, FINANCE)
+DISPUTE_MISSED: Final = Rule("dispute.evidence_missed", "No evidence was sent in time", Severity.SEV2, FINANCE)
+DISPUTE_EXCESS: Final = Rule("dispute.excess", "A dispute takes more than its payment has left", Severity.SEV2, FINANCE)
+DISPUTE_UNLINKED: Final = Rule("dispute.unlinked", "A dispute is about a charge we do not know", Severity.SEV2, FINANCE)
+DISPUTE_CONTRADICTED: Final = Rule(
+    "dispute.contradicted", "A dispute that had ended is told of otherwise", Severity.SEV2, FINANCE
+)
 DEAD_LETTER: Final = Rule("events.dead_letter", "Something could not be handled", Severity.SEV2, ENGINEERING)
 BALANCE_DRIFTED: Final = Rule(
     "ledger.balance_drifted", "A stored balance differs from its lines", Severity.SEV1, FINANCE
@@ -89,6 +99,14 @@ _KNOWN: Final = {
         CAPTURE_REVERSED,
         CAPTURE_OVERDRAWN,
         REFUND_REVERSED,
+        DISPUTE_INQUIRY,
+        DISPUTE_OPENED,
+        DISPUTE_SECOND,
+        DISPUTE_DUE,
+        DISPUTE_MISSED,
+        DISPUTE_EXCESS,
+        DISPUTE_UNLINKED,
+        DISPUTE_CONTRADICTED,
         DEAD_LETTER,
         BALANCE_DRIFTED,
         BREAKER_OPENED,

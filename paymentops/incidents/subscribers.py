@@ -152,6 +152,38 @@ def _refund_reversed(event: Event) -> Report:
     )
 
 
+def _dispute_opened(event: Event) -> Report:
+    is_second = event.data["stage"] == "SECOND_CHARGEBACK"
+    return _of_dispute(rules.DISPUTE_SECOND if is_second else rules.DISPUTE_OPENED, event)
+
+
+def _dispute(rule: Rule) -> Callable[[Event], Report]:
+    return lambda event: _of_dispute(rule, event)
+
+
+def _of_dispute(rule: Rule, event: Event) -> Report:
+    """Tell of a dispute; the money at risk is what is disputed, in the dispute's currency."""
+    data = event.data
+    amount = Money(int(data["amount"]), data["currency"])
+    payment = None
+    if data["payment"] is not None:
+        payment = Payment.objects.get(pk=ids.parse(ids.Prefix.PAYMENT, data["payment"]))
+    due = f", evidence due {data['evidence_due_at']}" if data["evidence_due_at"] else ""
+    return _report(
+        rule,
+        event,
+        dimensions=Dimensions(
+            provider=data["provider"],
+            method=data["method"] or "",
+            operation="DISPUTE",
+            failure_class=data["reason_class"],
+            currency=amount.currency,
+        ),
+        text=f"{data['id']}: {amount}, {data['state'].lower().replace('_', ' ')}{due}.",
+        affected=Affected(payment, amount, reason=rule.title) if payment is not None else None,
+    )
+
+
 def _dead_letter(event: Event) -> Report:
     kind, _, name = event.data["source"].partition(":")
     is_provider = kind == "webhook"
@@ -209,6 +241,13 @@ _REPORTS: Final[Mapping[str, Callable[[Event], Report]]] = {
     "payment.capture_reversed": _capture_reversed,
     "refund.reversed": _refund_reversed,
     "refund.reversed_in_part": _refund_reversed,
+    "dispute.inquiry": _dispute(rules.DISPUTE_INQUIRY),
+    "dispute.opened": _dispute_opened,
+    "dispute.evidence_due": _dispute(rules.DISPUTE_DUE),
+    "dispute.evidence_missed": _dispute(rules.DISPUTE_MISSED),
+    "dispute.excess_recorded": _dispute(rules.DISPUTE_EXCESS),
+    "dispute.unlinked": _dispute(rules.DISPUTE_UNLINKED),
+    "dispute.contradicted": _dispute(rules.DISPUTE_CONTRADICTED),
     "events.dead_letter_made": _dead_letter,
     "ledger.balance_drifted": _balance_drifted,
 }

@@ -12,7 +12,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from paymentops.core import ids
-from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, ProviderCall, Refund, Resumption
+from paymentops.payments.models import (
+    Attempt,
+    Cancellation,
+    Capture,
+    Dispute,
+    Payment,
+    ProviderCall,
+    Refund,
+    Resumption,
+)
 from paymentops.payments.queries.ambiguity import Ambiguous, Exposure
 from paymentops.payments.states import AttemptState, PaymentState, RefundState
 
@@ -186,6 +195,29 @@ def _call(call: ProviderCall) -> dict[str, Any]:
 
 def _moment(at: datetime | None) -> str | None:
     return None if at is None else moment(at)
+
+
+def dispute(row: Dispute) -> dict[str, Any]:
+    """Return the present representation of a dispute of a client's payment."""
+    return {
+        "id": row.public_id,
+        "payment": payment_id(row.payment_id) if row.payment_id else None,
+        "provider": row.provider,
+        "provider_reference": row.provider_reference,
+        "state": row.state,
+        "stage": row.stage,
+        "is_open": row.is_open,
+        "amount": row.amount,
+        "currency": row.currency,
+        "withheld": row.withheld,
+        "lost": row.lost,
+        "excess": row.excess,
+        "fee": {"amount": row.fee, "currency": row.fee_currency} if row.fee_currency else None,
+        "reason": {"class": row.reason_class, "code": row.reason_code or None},
+        "evidence": {"state": row.evidence, "due_at": moment(row.evidence_due_at) if row.evidence_due_at else None},
+        "opened_at": moment(row.opened_at),
+        "version": row.version,
+    }
 
 
 def _wish(row: "AcceptedPayment | Payment") -> dict[str, Any]:

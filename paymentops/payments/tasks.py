@@ -9,13 +9,14 @@ from django.conf import settings
 from paymentops.core import clock, failpoints
 from paymentops.core.failpoints import Point
 from paymentops.payments import doorbell
-from paymentops.payments.operations import alarming, breaking, duplicates, expiring, notifying, working
+from paymentops.payments.operations import alarming, breaking, disputing, duplicates, expiring, notifying, working
 
 # A task ends long before its time limit and rings again when there is more to do.
 _ATTEMPTS_PER_TASK: Final = 20
 _HOLDS_PER_SWEEP: Final = 200
 _WEBHOOKS_PER_SWEEP: Final = 50
 _ALARMS_PER_SWEEP: Final = 100
+_DISPUTES_PER_WATCH: Final = 200
 _PRUNED_AT_ONCE: Final = 2000
 
 
@@ -47,6 +48,12 @@ def sweep_webhooks() -> int:
 def sweep_duplicates() -> int:
     """Look through what came since the last run for charges that came twice, or look as if."""
     return duplicates.find(now=clock.now())
+
+
+@shared_task(name="payments.sweep_disputes", acks_late=True, max_retries=0, soft_time_limit=110, time_limit=120)
+def sweep_disputes() -> int:
+    """Tell of deadlines of disputes that are near or missed; link disputes whose charge is known by now."""
+    return disputing.watch(limit=_DISPUTES_PER_WATCH, now=clock.now())
 
 
 def _work_off() -> int:

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.models import Line
+from paymentops.casework import queries as casework
 from paymentops.core.money import Money
 from paymentops.events.models import OutboxEvent
-from paymentops.payments import disputes
+from paymentops.payments import disputes, timeline
 from paymentops.payments.models import Dispute, DisputeNotice, Payment
 from paymentops.payments.operations import disputing, requesting
 from paymentops.payments.operations.disputing import Charge, Recorded, Told
@@ -210,6 +211,50 @@ def test_evidence_belongs_to_its_deadline(hands: Hands, bank: Bank) -> None:
     assert (bank.case.evidence, bank.case.evidence_due_at) == ("NONE", second)
     bank.tell(None, hours=3, event="evt_missed", evidence=EvidenceStatus.MISSED)
     assert bank.case.evidence == "MISSED"
+
+
+def test_a_deadline_is_warned_of_once_and_told_as_missed_once(hands: Hands, bank: Bank) -> None:
+    hands.sale()
+    due = hands.now + timedelta(days=7)
+    bank.tell(S.OPEN, evidence_due_at=due)
+
+    def watched(days: float) -> list[str]:
+        before = len(told(bank.case))
+        for _ in range(2):
+            disputing.watch(limit=10, now=hands.now + timedelta(days=days))
+        return told(bank.case)[before:]
+
+    assert watched(3) == []
+    assert watched(5) == ["evidence_due"]
+    assert watched(8) == ["evidence_missed"]
+    assert (bank.case.evidence, bank.case.state) == ("MISSED", "OPEN")
+    bank.tell(S.OPEN, hours=1, evidence_due_at=due)
+    assert bank.case.evidence == "MISSED"
+    bank.tell(S.OPEN, hours=2, evidence_due_at=due + timedelta(days=7))
+    assert bank.case.evidence == "NONE"
+    assert watched(13) == ["evidence_due"]
+    bank.tell(S.UNDER_REVIEW, hours=3, evidence_due_at=due + timedelta(days=7))
+    assert watched(15) == []
+    assert bank.case.evidence == "SUBMITTED"
+
+
+def test_a_new_dispute_belongs_to_finance(hands: Hands, bank: Bank) -> None:
+    hands.sale()
+    bank.tell(S.OPEN)
+    bank.tell(S.LOST, hours=1)
+    ownership = casework.ownership(bank.case.subject)
+    assert ownership is not None
+    assert (str(ownership.team), ownership.owner, ownership.version) == ("Finance", None, 1)
+
+
+def test_the_story_of_a_payment_tells_of_its_disputes(hands: Hands, bank: Bank) -> None:
+    payment = hands.sale()
+    bank.tell(S.INQUIRY)
+    bank.tell(S.LOST, hours=1)
+    titles = [moment.title for moment in timeline.story(payment)]
+    assert titles.index("Dispute: inquiry") < titles.index("Dispute: lost")
+    assert "sandbox tells of a dispute: lost" in titles
+    assert {"Event dispute.opened", "Event dispute.lost"} <= set(titles)
 
 
 def test_verification_names_a_dispute_that_does_not_agree(hands: Hands, bank: Bank) -> None:

@@ -4,15 +4,20 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from ledger.models import Line
+from paymentops.core import clock
+from paymentops.events import operations as events
+from paymentops.incidents.models import Incident, IncidentPayment
 from paymentops.payments.models import Dispute
+from paymentops.payments.operations import disputing
 from paymentops.providers.sandbox.notices import signature
-from tests.payments.conftest import Api, work
+from tests.payments.conftest import Api, make_api, work
 from tests.plugins.sandbox import SandboxServer
 
 __all__ = ["work"]
@@ -143,3 +148,54 @@ def test_a_dispute_is_told_of_before_the_answer_to_its_charge(
     assert court.deliver() == ["APPLIED"]
     assert court.case.payment is not None
     assert court.case.payment.public_id == created["id"]
+
+
+def test_services_read_their_disputes_and_no_others(court: Court) -> None:
+    dispute = court.sandbox.open_dispute(
+        court.charge, amount=5000, fee=1500, reason="not_received", evidence_due_at="2031-01-01T00:00:00Z"
+    )
+    court.sandbox.open_dispute(court.charge, status="inquiry", amount=100)
+    court.deliver()
+    shown = court.api.get("disputes", is_open="true", state="OPEN").json()
+    [listed] = shown["results"]
+    assert listed["provider_reference"] == dispute
+    assert (listed["amount"], listed["withheld"], listed["fee"]) == (5000, 5000, {"amount": 1500, "currency": "EUR"})
+    assert listed["reason"] == {"code": "not_received", "class": "NOT_RECEIVED"}
+    assert listed["evidence"] == {"state": "NONE", "due_at": "2031-01-01T00:00:00.000000Z"}
+    whole = court.api.get(f"disputes/{listed['id']}").json()
+    assert [move["state"] for move in whole["moves"]] == ["OPEN"]
+    assert whole == listed | {"moves": whole["moves"]}
+    assert len(court.api.get(f"payments/{court.payment}/disputes").json()["results"]) == 2
+    assert court.api.get("disputes", reason_class="FRAUD").json()["results"][0]["state"] == "INQUIRY"
+    first = court.api.get("disputes", limit=1).json()
+    assert len(first["results"]) == 1
+    assert "cursor=" in first["next"]
+    assert court.api.get("disputes", due_before="2030-01-01T00:00:00Z").json()["results"] == []
+    assert court.api.get("disputes", stage="nonsense").status_code == 400
+    stranger = make_api("stranger")
+    assert stranger.get(f"disputes/{listed['id']}").status_code == 404
+    assert stranger.get("disputes").json()["results"] == []
+    assert make_api("blind", ["refunds:write"]).get("disputes").status_code == 403
+
+
+def test_disputes_open_incidents_of_their_own_rules(court: Court) -> None:
+    dispute = court.sandbox.open_dispute(court.charge, status="inquiry", evidence_due_at="2031-01-03T00:00:00Z")
+    court.sandbox.move_dispute(dispute, status="needs_response", stage="chargeback", amount=13000)
+    court.deliver()
+    for day in (1, 4):
+        disputing.watch(limit=10, now=datetime(2031, 1, day, tzinfo=UTC))
+    court.sandbox.move_dispute(dispute, status="won")
+    court.sandbox.move_dispute(dispute, status="needs_response")
+    court.deliver()
+    events.deliver_due(now=clock.now() + timedelta(days=3650), limit=200)
+    found = {incident.rule: (incident.severity, str(incident.ownership.team)) for incident in Incident.objects.all()}
+    assert found == {
+        "dispute.inquiry": ("SEV4", "Finance"),
+        "dispute.opened": ("SEV3", "Finance"),
+        "dispute.evidence_due": ("SEV3", "Finance"),
+        "dispute.evidence_missed": ("SEV2", "Finance"),
+        "dispute.excess": ("SEV2", "Finance"),
+        "dispute.contradicted": ("SEV2", "Finance"),
+    }
+    touched = IncidentPayment.objects.filter(incident__rule="dispute.opened").get()
+    assert (touched.payment.public_id, touched.amount) == (court.payment, 13000)

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django_fsm import FSMField, transition
 
+from paymentops.casework.models import Subject
 from paymentops.core import ids
 from paymentops.core.money import Money
 from paymentops.payments.disputes import MOVES
@@ -112,6 +113,11 @@ class Dispute(Versioned):
     def public_id(self) -> str:
         """The id that people and services see, ``dsp_…``."""
         return ids.public(ids.Prefix.DISPUTE, self.id)
+
+    @property
+    def subject(self) -> Subject:
+        """What people own, comment on and attach files to."""
+        return Subject("dispute", self.public_id)
 
     @property
     def money(self) -> Money:

@@ -5,8 +5,9 @@ without a further one. Nothing here shows a payment token or personal data.
 """
 
 from paymentops.payments.models import Payment
-from paymentops.payments.timeline.moments import Fact, Lane, LedgerLine, Moment, tell, without_people
+from paymentops.payments.timeline.moments import tell, without_people
 from paymentops.payments.timeline.record import Record, gather
+from paymentops.payments.timeline.values import Fact, Lane, LedgerLine, Moment
 
 __all__ = ["Fact", "Lane", "LedgerLine", "Moment", "Record", "gather", "story", "tell", "without_people"]
 

@@ -1,9 +1,7 @@
 """Turning the rows of a payment's story into moments: from values to values, no query."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final
 
 from ledger.queries import EntryView, TransitionView
@@ -12,66 +10,14 @@ from paymentops.core.money import Money
 from paymentops.idempotency.models import UseOutcome
 from paymentops.payments.models import Attempt, ProviderCall
 from paymentops.payments.models.moving import SYSTEM
-from paymentops.payments.models.transitions import Transition
 from paymentops.payments.states import AttemptState, PaymentState, RefundState
+from paymentops.payments.timeline import disputes
 from paymentops.payments.timeline.record import Record, Request
-
-type Fact = str | int | bool | Money | datetime | tuple[LedgerLine, ...]
-
-
-class Lane(StrEnum):
-    """Where a moment comes from. At one and the same time, causes stand before effects: this is their order."""
-
-    REQUEST = "request"
-    PERSON = "person"
-    PROVIDER = "provider"
-    ATTEMPT = "attempt"
-    STATE = "state"
-    LEDGER = "ledger"
-    EVENT = "event"
-
+from paymentops.payments.timeline.values import Fact, Lane, LedgerLine, Moment, known, moved
 
 _ORDER: Final = {lane: position for position, lane in enumerate(Lane)}
 # A provider's clock differs from ours and may tell whole seconds only: within this, what we knew first stands first.
 _CLOCK_SLACK: Final = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerLine:
-    """One line of an entry: a signed amount on an account, debit positive."""
-
-    account: str
-    account_name: str
-    amount: Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """One thing that happened.
-
-    Args:
-        at: when it happened.
-        received_at: when we knew.
-        lane: where it comes from.
-        title: what happened, in a few words.
-        facts: what else is known, by name in plain words; empty values are left out.
-        actor: who did it: ``system``, an API client's public id, a person's user name.
-        cause: why a state moved, the text that is unique for what moved.
-        trace_id: 32 hexadecimal digits, or empty.
-        anchor: names the moment within the page, ``ev_…``; never changes.
-        raw: the row behind it as JSON values, for engineers.
-    """
-
-    at: datetime
-    received_at: datetime
-    lane: Lane
-    title: str
-    anchor: str
-    facts: Mapping[str, Fact] = field(default_factory=dict)
-    actor: str = ""
-    cause: str = ""
-    trace_id: str = ""
-    raw: Mapping[str, Any] = field(default_factory=dict)
 
 
 def tell(record: Record) -> list[Moment]:
@@ -82,6 +28,7 @@ def tell(record: Record) -> list[Moment]:
         *_attempts(record),
         *_calls(record),
         *_state_moves(record),
+        *disputes.moments(record),
         *_entries(record),
         *_events(record),
         *_human_actions(record),
@@ -136,7 +83,7 @@ def _request(
         anchor=f"ev_{key.id.hex}",
         actor=ids.public(ids.Prefix.CLIENT, key.client_id),
         trace_id=key.trace_id,
-        facts=_known(
+        facts=known(
             {
                 "id": made.public_id,
                 **facts,
@@ -191,7 +138,7 @@ def _attempts(record: Record) -> Iterator[Moment]:
     for move in record.attempt_moves:
         attempt = attempts[move.attempt_id]
         state = AttemptState(move.to_state).label
-        yield _move(move, Lane.ATTEMPT, f"{_operation(attempt)}: {state}", {"id": attempt.public_id})
+        yield moved(move, Lane.ATTEMPT, f"{_operation(attempt)}: {state}", {"id": attempt.public_id})
 
 
 def _calls(record: Record) -> Iterator[Moment]:
@@ -210,7 +157,7 @@ def _calls(record: Record) -> Iterator[Moment]:
             anchor=f"ev_{call.id.hex}",
             actor=attempt.provider,
             trace_id=call.trace_id,
-            facts=_known(
+            facts=known(
                 {
                     "attempt": attempt.public_id,
                     "code": call.code,
@@ -234,7 +181,7 @@ def _decision(call: ProviderCall, attempt: Attempt) -> Moment:
         title=f"{_operation(attempt)}: two people decided that it {'happened' if happened else 'did not happen'}",
         anchor=f"ev_{call.id.hex}",
         trace_id=call.trace_id,
-        facts=_known(
+        facts=known(
             {
                 "attempt": attempt.public_id,
                 "amount": Money(call.amount, attempt.currency) if call.amount is not None else "",
@@ -248,31 +195,16 @@ def _decision(call: ProviderCall, attempt: Attempt) -> Moment:
 
 def _state_moves(record: Record) -> Iterator[Moment]:
     for move in record.moves:
-        yield _move(move, Lane.STATE, f"Payment: {PaymentState(move.to_state).label}", {})
+        yield moved(move, Lane.STATE, f"Payment: {PaymentState(move.to_state).label}", {})
     refunds = {refund.id: refund for refund in record.refunds}
     for refund_move in record.refund_moves:
         refund = refunds[refund_move.refund_id]
-        yield _move(
+        yield moved(
             refund_move,
             Lane.STATE,
             f"Refund: {RefundState(refund_move.to_state).label}",
             {"id": refund.public_id, "amount": refund.money},
         )
-
-
-def _move(move: Transition, lane: Lane, title: str, facts: Mapping[str, Fact]) -> Moment:
-    return Moment(
-        at=move.occurred_at,
-        received_at=move.recorded_at,
-        lane=lane,
-        title=title,
-        anchor=f"ev_{move.id.hex}",
-        actor=move.actor,
-        cause=move.cause,
-        trace_id=move.trace_id,
-        facts=_known({**facts, "from": move.from_state, "to": move.to_state, "reason": move.reason}),
-        raw={"sequence": move.sequence},
-    )
 
 
 _ENTRY_WORDS: Final = {
@@ -303,7 +235,7 @@ def _entry(entry: EntryView, move: TransitionView) -> Moment:
         actor=move.actor,
         cause=move.cause,
         trace_id=move.trace_id,
-        facts=_known(
+        facts=known(
             {
                 "id": entry.id,
                 "to": move.to_state,
@@ -325,7 +257,7 @@ def _events(record: Record) -> Iterator[Moment]:
             title=f"Event {event.type}",
             anchor=f"ev_{event.id.hex}",
             trace_id=event.traceparent[3:35],
-            facts=_known(
+            facts=known(
                 {
                     "id": event.public_id,
                     "sequence": event.sequence,
@@ -348,7 +280,7 @@ def _human_actions(record: Record) -> Iterator[Moment]:
             anchor=f"ev_{action.id.hex}",
             actor=action.actor,
             trace_id=action.trace_id,
-            facts=_known({"id": action.object_id, "reason": action.reason, "for": action.on_behalf_of}),
+            facts=known({"id": action.object_id, "reason": action.reason, "for": action.on_behalf_of}),
             raw={"before": action.before, "after": action.after},
         )
 
@@ -400,7 +332,3 @@ def _call_words(call: ProviderCall, attempt: Attempt) -> str:
 def _words(name: str) -> str:
     """Write a class name such as ``ActionRequired`` as words."""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
-
-
-def _known(facts: Mapping[str, Fact]) -> dict[str, Fact]:
-    return {name: fact for name, fact in facts.items() if fact not in ("", ())}

@@ -13,6 +13,7 @@ from paymentops.payments.models import (
     AttemptTransition,
     Cancellation,
     Capture,
+    Dispute,
     Payment,
     PaymentTransition,
     ProviderCall,
@@ -40,6 +41,7 @@ class Record:
     resumptions: list[Resumption]
     refunds: list[Refund]
     refund_moves: list[RefundTransition]
+    disputes: list[Dispute]
     entries: list[EntryView]
     events: list[OutboxEvent]
     human_actions: list[AuditEntry]
@@ -51,6 +53,7 @@ def gather(payment: Payment) -> Record:
     cancellations = list(payment.cancellations.order_by("id"))
     resumptions = list(payment.resumptions.defer("details").order_by("id"))
     refunds = list(payment.refunds.order_by("id"))
+    disputes = list(payment.disputes.prefetch_related("notices", "transitions").order_by("id"))
     made: list[Request] = [payment, *captures, *cancellations, *resumptions, *refunds]
     keys = IdempotencyKey.objects.in_bulk([row.key_id for row in made])
     return Record(
@@ -66,19 +69,24 @@ def gather(payment: Payment) -> Record:
         resumptions=resumptions,
         refunds=refunds,
         refund_moves=list(RefundTransition.objects.filter(refund__payment=payment).order_by("sequence", "id")),
+        disputes=disputes,
         entries=ledger.entries_for_sources(
             {
                 "payment": [payment.id],
                 "capture": [capture.id for capture in captures],
                 "refund": [refund.id for refund in refunds],
+                "dispute": [dispute.id for dispute in disputes],
             }
         ),
         events=list(
-            OutboxEvent.objects.filter(aggregate_id__in=[payment.id, *(refund.id for refund in refunds)]).order_by("id")
+            OutboxEvent.objects.filter(
+                aggregate_id__in=[payment.id, *(refund.id for refund in refunds), *(dispute.id for dispute in disputes)]
+            ).order_by("id")
         ),
         human_actions=list(
             AuditEntry.objects.filter(
-                object_type__in=["payment", "refund"], object_id__in=[payment.public_id, *map(str, refunds)]
+                object_type__in=["payment", "refund", "dispute"],
+                object_id__in=[payment.public_id, *map(str, refunds), *map(str, disputes)],
             ).order_by("id")
         ),
     )

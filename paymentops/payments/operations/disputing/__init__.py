@@ -2,5 +2,6 @@
 
 from paymentops.payments.operations.disputing.linking import Charge, link_unlinked
 from paymentops.payments.operations.disputing.recording import Recorded, Told, record
+from paymentops.payments.operations.disputing.watching import watch
 
-__all__ = ["Charge", "Recorded", "Told", "link_unlinked", "record"]
+__all__ = ["Charge", "Recorded", "Told", "link_unlinked", "record", "watch"]

@@ -7,9 +7,13 @@ its payment, and nobody locks a dispute who holds a payment.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 
+from paymentops.access.actors import Actor
+from paymentops.access.models import Team
+from paymentops.casework import operations as casework
 from paymentops.core import ids, tracing
 from paymentops.core.money import Money
 from paymentops.payments import disputes
@@ -19,6 +23,10 @@ from paymentops.payments.operations.disputing import counting, linking, moving
 from paymentops.payments.operations.disputing.linking import Charge
 from paymentops.payments.states import DisputeStage, DisputeState, EvidenceState, ReasonClass
 from paymentops.providers.disputes import DisputeNews
+
+# Who answers for every dispute from the first moment.
+TEAM: Final = "Finance"
+_SYSTEM: Final = Actor.system("payments")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,7 @@ def record(*, told: Told, now: datetime) -> Recorded:
         counting.change_currency(dispute, payment, known.amount, occurred_at=told.occurred_at, now=now)
         _learn(dispute, known)
         if is_new:
+            _give_to_its_team(dispute, now=now)
             moving.begun(dispute, cause=_cause(told, step=str(dispute.state)), occurred_at=told.occurred_at, now=now)
         counting.settle(dispute, payment, occurred_at=told.occurred_at, now=now)
         if not steps:
@@ -97,6 +106,13 @@ def _locked(told: Told, now: datetime) -> tuple[Dispute, bool]:
         provider=told.provider, provider_reference=news.dispute[:120]
     )
     return found, found.pk == blank.pk
+
+
+def _give_to_its_team(dispute: Dispute, *, now: datetime) -> None:
+    team, _ = Team.objects.get_or_create(name=TEAM)
+    casework.assign(
+        subject=dispute.subject, version=0, team=team, owner=None, by=_SYSTEM, note="A new dispute.", now=now
+    )
 
 
 def _steps(dispute: Dispute, telling: Telling, *, is_new: bool) -> tuple[DisputeState, ...] | None:
