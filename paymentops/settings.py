@@ -158,6 +158,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "PaymentState": "paymentops.payments.states.PaymentState",
         "AttemptState": "paymentops.payments.states.AttemptState",
         "RefundState": "paymentops.payments.states.RefundState",
+        "DisputeState": "paymentops.payments.states.DisputeState",
+        "EvidenceState": "paymentops.payments.states.EvidenceState",
         "EntryState": "ledger.models.State",
         "PeriodState": "ledger.models.PeriodState",
         "IncidentState": "paymentops.incidents.states.State",
