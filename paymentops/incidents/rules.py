@@ -80,6 +80,7 @@ DISPUTE_UNLINKED: Final = Rule("dispute.unlinked", "A dispute is about a charge 
 DISPUTE_CONTRADICTED: Final = Rule(
     "dispute.contradicted", "A dispute that had ended is told of otherwise", Severity.SEV2, FINANCE
 )
+GAVE_UP: Final = Rule("payment.gave_up", "Something asked for was given up", Severity.SEV3, ENGINEERING)
 DEAD_LETTER: Final = Rule("events.dead_letter", "Something could not be handled", Severity.SEV2, ENGINEERING)
 BALANCE_DRIFTED: Final = Rule(
     "ledger.balance_drifted", "A stored balance differs from its lines", Severity.SEV1, FINANCE
@@ -107,6 +108,7 @@ _KNOWN: Final = {
         DISPUTE_EXCESS,
         DISPUTE_UNLINKED,
         DISPUTE_CONTRADICTED,
+        GAVE_UP,
         DEAD_LETTER,
         BALANCE_DRIFTED,
         BREAKER_OPENED,

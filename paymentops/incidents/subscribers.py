@@ -10,7 +10,8 @@ from paymentops.events.subscribers import Event, Subscriber
 from paymentops.incidents import operations, rules
 from paymentops.incidents.operations import Affected, Report
 from paymentops.incidents.rules import Dimensions, Rule
-from paymentops.payments.models import Payment
+from paymentops.payments.models import Attempt, Payment
+from paymentops.payments.operations.giving_up import KIND as GIVEN_UP
 
 
 def open_incident(*, event: Event, now: datetime) -> None:
@@ -186,6 +187,8 @@ def _of_dispute(rule: Rule, event: Event) -> Report:
 
 def _dead_letter(event: Event) -> Report:
     kind, _, name = event.data["source"].partition(":")
+    if kind == GIVEN_UP:
+        return _gave_up(event)
     is_provider = kind == "webhook"
     return _report(
         rules.DEAD_LETTER,
@@ -196,6 +199,25 @@ def _dead_letter(event: Event) -> Report:
             failure_class="DEAD_LETTER",
         ),
         text=f"{event.data['source']} {event.data['reference']} after {event.data['attempts']} tries.",
+    )
+
+
+def _gave_up(event: Event) -> Report:
+    """What a service asked for could not be carried out, for technical reasons; nothing will try it again."""
+    attempt_id = ids.parse(ids.Prefix.ATTEMPT, event.data["reference"])
+    attempt = Attempt.objects.select_related("payment").get(pk=attempt_id)
+    return _report(
+        rules.GAVE_UP,
+        event,
+        dimensions=Dimensions(
+            provider=attempt.provider,
+            method=attempt.payment.method,
+            operation=attempt.operation,
+            failure_class=attempt.result_class,
+            currency=attempt.currency,
+        ),
+        text=f"{attempt.operation.lower()} of {attempt.money}: {attempt.payment.public_id} was given up.",
+        affected=Affected(attempt.payment, attempt.money, reason=rules.GAVE_UP.title),
     )
 
 

@@ -9,7 +9,7 @@ from paymentops.events import operations as events
 from paymentops.events.models import DeadLetter, OutboxEvent
 from paymentops.incidents.models import Incident, IncidentPayment, Signal
 from paymentops.payments.models import Attempt, Payment
-from paymentops.payments.operations import excess, moving
+from paymentops.payments.operations import excess, giving_up, moving
 from tests.incidents.conftest import NOW, folds
 
 pytestmark = pytest.mark.django_db
@@ -132,3 +132,13 @@ def test_a_drifted_balance_opens_an_incident() -> None:
     incident = Incident.objects.get()
     assert (incident.severity, incident.operation, incident.currency) == ("SEV1", "1110", "EUR")
     assert incident.ownership.team.name == "Finance"
+
+
+def test_what_was_given_up_opens_an_incident_with_its_payment(payment) -> None:
+    attempt = Attempt.objects.get(payment=payment)
+    giving_up.record(payment, attempt, reason="It was put off 12 times and never left.", now=NOW)
+    relay()
+    incident = Incident.objects.get()
+    assert (incident.rule, incident.provider, incident.operation) == ("payment.gave_up", attempt.provider, "AUTHORIZE")
+    assert IncidentPayment.objects.get().payment == payment
+    assert folds()

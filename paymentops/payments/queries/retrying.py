@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, Q
@@ -57,7 +58,7 @@ def case_of(payment: Payment, attempt: Attempt, *, now: datetime) -> retry.Case:
         policy=retry.policy(payment.policy_version),
         operation=Operation(attempt.operation),
         root=first.pk,
-        begun_at=first.first_dispatched_at or first.created_at,
+        begun_at=first.first_dispatched_at or now,
         tried=tuple(one.provider for one in attempts),
         candidates=candidates_of(payment),
         payer_acted=AttemptTransition.objects.filter(attempt=attempt, to_state=AttemptState.ACTION_REQUIRED).exists(),
@@ -111,4 +112,48 @@ def candidates_of(payment: Payment) -> dict[str, Capabilities]:
 def _may_take_over(payment: Payment, provider: str) -> bool:
     return provider == payment.provider or any(
         {provider, payment.provider} <= set(group.split("+")) for group in settings.FAILOVER_GROUPS
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Future:
+    """An open attempt and what would follow each class of its next answer."""
+
+    attempt: Attempt
+    branches: list[retry.Branch]
+
+
+def futures_of(payment: Payment) -> list[Future]:
+    """Return what would follow for each open attempt of a payment; it does not depend on when one asks."""
+    return [
+        Future(attempt, retry.plan(_outlook(payment, attempt)))
+        for attempt in payment.attempts.open().order_by("created_at", "id")
+    ]
+
+
+def _outlook(payment: Payment, attempt: Attempt) -> retry.Outlook:
+    waits = attempt.state in (AttemptState.UNKNOWN, AttemptState.PENDING, AttemptState.ACTION_REQUIRED)
+    sending = attempt.state == AttemptState.DISPATCHED
+    at = attempt.last_dispatched_at if sending else attempt.next_action_at
+    at = at or attempt.created_at
+    return retry.Outlook(
+        case=case_of(payment, attempt, now=at),
+        at=at,
+        sent=attempt.dispatches - (waits or sending),
+        asked=attempt.inquiries + 1 if waits else 0,
+        in_doubt=waits or attempt.was_unknown,
+    )
+
+
+def hypothetical(*, policy: retry.Policy, provider: str, operation: Operation, root: UUID, at: datetime) -> retry.Case:
+    """Return the case of a request that is first sent at ``at``; every provider of its groups could take over.
+
+    Raises:
+        UnknownProvider: there is no such provider here.
+    """
+    declared = {provider: registry.get(provider).capabilities}
+    fellows = {name for group in settings.FAILOVER_GROUPS for name in group.split("+") if provider in group.split("+")}
+    others = {name: one for name, one in registry.capabilities().items() if name in fellows}
+    return retry.Case(
+        policy=policy, operation=operation, root=root, begun_at=at, tried=(provider,), candidates=declared | others
     )

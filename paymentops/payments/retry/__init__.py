@@ -1,6 +1,7 @@
 """When something is tried or asked again: pure, so that the same inputs give the same schedule."""
 
 from paymentops.payments.retry.deciding import Again, Case, Later, Stop, Verdict, judge_answer, judge_not_sent, too_late
+from paymentops.payments.retry.planning import Branch, Outlook, Step, as_document, plan
 from paymentops.payments.retry.policy import Policy
 from paymentops.payments.retry.published import POLICIES, NoSuchPolicy, policy
 from paymentops.payments.retry.schedule import (
@@ -19,6 +20,7 @@ from paymentops.payments.retry.schedule import (
     next_inquiry,
     next_resend,
     over_budget,
+    recomputed,
 )
 
 __all__ = [
@@ -27,15 +29,19 @@ __all__ = [
     "OVER_BUDGET",
     "POLICIES",
     "Again",
+    "Branch",
     "Case",
     "Later",
     "NoSuchPolicy",
     "NotFoundVerdict",
+    "Outlook",
     "Planned",
     "Policy",
+    "Step",
     "Stop",
     "Verdict",
     "after_not_sent",
+    "as_document",
     "at_once",
     "by_hand",
     "jitter",
@@ -47,6 +53,8 @@ __all__ = [
     "next_inquiry",
     "next_resend",
     "over_budget",
+    "plan",
     "policy",
+    "recomputed",
     "too_late",
 ]

@@ -1,7 +1,7 @@
 """When something is tried or asked again: pure, so that the same inputs give the same schedule."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from paymentops.payments.retry.policy import Action, Budget, Policy
-from paymentops.providers.contract import Capabilities
+from paymentops.providers.contract import Capabilities, RetryClass
 
 # The rule under ``Attempt.schedule`` of what only news from the provider or people can resolve.
 BY_HAND: Final = "by_hand"
@@ -129,6 +129,34 @@ def over_budget(
             "delay_s": delay.total_seconds(),
             "from": now.isoformat(),
         },
+    )
+
+
+def recomputed(inputs: Mapping[str, Any], *, policy: Policy) -> Planned:
+    """Plan again from what was stored beside an earlier plan; the same inputs give the same plan."""
+    root, now = UUID(inputs["root"]), datetime.fromisoformat(inputs["from"])
+    if inputs["rule"] == OVER_BUDGET and policy.budget is not None:
+        return over_budget(
+            budget=policy.budget,
+            successes=inputs["successes"],
+            tried_again=inputs["tried_again"],
+            policy=policy,
+            root=root,
+            deferrals=inputs["deferrals"],
+            now=now,
+        )
+    delays = policy.actions[RetryClass(inputs["because"])] if inputs["rule"] == NEW_ATTEMPT else policy
+    retry_after = inputs["retry_after_s"]
+    return _planned(
+        inputs["rule"],
+        policy=policy,
+        root=root,
+        draw=inputs["draw"],
+        base=delays.base,
+        cap=delays.cap,
+        number=inputs["number"],
+        now=now,
+        retry_after=None if retry_after is None else timedelta(seconds=retry_after),
     )
 
 

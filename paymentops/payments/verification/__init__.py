@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from paymentops.core.verification import Check
-from paymentops.payments.verification import amounts, commands, completeness, decisions, disputes, histories
+from paymentops.payments.verification import amounts, commands, completeness, decisions, disputes, histories, retries
 
 _TABLES: Final = (histories, amounts, completeness, disputes, decisions)
 
@@ -20,6 +20,8 @@ def checks() -> Iterator[Check]:
     for table in _TABLES:
         for name, statement in table.STATEMENTS.items():
             yield Check.of(name, (row[0] for row in _stream(statement)))
+    for name, (statement, violations) in retries.CHECKS.items():
+        yield Check.of(name, violations(_stream(statement)))
     yield Check.of(
         "payments.commands_as_fingerprinted",
         (

@@ -129,6 +129,7 @@ class Sandbox:
             key=order.key,
             dispatch=dispatch,
             profile=self._profile,
+            earlier=self._truth.charges_before(reference=order.reference, key=order.key),
         )
         base = f"{request.url.scheme}://{request.url.netloc}"
 

@@ -113,9 +113,11 @@ def _rates(value: Any) -> dict[str, float]:
     return value
 
 
-def judge(*, token: Token, kind: Kind, key: str, dispatch: int, profile: Profile) -> Verdict:
-    """Decide what happens to the ``dispatch``-th sending of ``key``."""
+def judge(*, token: Token, kind: Kind, key: str, dispatch: int, profile: Profile, earlier: int = 0) -> Verdict:
+    """Decide what happens to the ``dispatch``-th sending of ``key``, after ``earlier`` charges of its reference."""
     decision, code = _decide(token=token, kind=kind, key=key, profile=profile)
+    if kind is Kind.CHARGE and earlier < token.declines:
+        decision, code = Decision.DECLINE, token.code
     return Verdict(
         decision=decision,
         code=code,

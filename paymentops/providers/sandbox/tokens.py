@@ -82,6 +82,7 @@ class Token:
         strikes: the operation that fault or decline hits; what the payer must do is always asked of a charge.
         dispatch: which sending of one key the fault hits, counted from 1.
         notice: how notifications are sent.
+        declines: how many charges of one reference are declined with ``code`` before the decision counts.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Token:
     strikes: Kind = Kind.CHARGE
     dispatch: int = 1
     notice: Notice = Notice.NORMAL
+    declines: int = 0
 
 
 def _declined(name: str, code: str, description: str) -> Token:
@@ -108,6 +110,12 @@ _ALL = (
     _declined("tok_declined_cvc", "incorrect_cvc", "Declined: the security code is wrong; needs other card data."),
     _declined("tok_declined_authentication", "authentication_required", "Declined: only with the payer present."),
     _declined("tok_declined_fraud", "suspected_fraud", "Blocked as a risk; never try again."),
+    Token(
+        "tok_declined_once",
+        "Declined the first time: not enough money; a second charge of the same reference is approved.",
+        code="insufficient_funds",
+        declines=1,
+    ),
     Token("tok_partial_approval", "Approved for half of the amount.", decision=Decision.PARTIAL),
     Token("tok_invalid", "Refused as an invalid request (422).", decision=Decision.INVALID, code="unknown_token"),
     Token(

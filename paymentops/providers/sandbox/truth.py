@@ -219,6 +219,13 @@ class Truth:
         row = self._db.execute(f"{OPERATIONS} WHERE o.id = ?", (operation_id,)).fetchone()
         return _operation_document(row)
 
+    def charges_before(self, *, reference: str, key: str) -> int:
+        """Return how many charges of a reference there are under other keys."""
+        row = self._db.execute(
+            "SELECT count(*) AS number FROM charges WHERE reference = ? AND key <> ?", (reference, key)
+        ).fetchone()
+        return int(row["number"])
+
     def operations(self, *, key: str = "", reference: str = "") -> list[dict[str, Any]]:
         """Return the operations under a key or a reference, oldest first."""
         column, value = ("key", key) if key else ("reference", reference)
@@ -364,7 +371,9 @@ _RESULTS: Final = {
 }
 # The part of an action's address that says where it is decided: on that page, or by what the payer brings back.
 _PAGES: Final = {Decision.ACTION: "pay", Decision.REDIRECT: "redirect", Decision.CHALLENGE: "challenge"}
-OPERATIONS: Final = "SELECT o.*, c.currency, c.capture_now FROM operations AS o JOIN charges AS c ON c.id = o.charge_id"
+OPERATIONS: Final = (
+    "SELECT o.*, c.currency, c.capture_now, c.method FROM operations AS o JOIN charges AS c ON c.id = o.charge_id"
+)
 
 
 def moved(row: sqlite3.Row) -> int:
@@ -391,6 +400,8 @@ def _operation_document(row: sqlite3.Row) -> dict[str, Any]:
         "captured": row["amount"] if is_sale and row["status"] == "succeeded" else 0,
         "currency": row["currency"],
         "code": row["code"] or None,
+        # All cards of the sandbox are of one scheme.
+        "scheme": "visa" if row["method"] == "card" else None,
         "action": _action(row["action_url"]) if row["status"] == "requires_action" else None,
         "hold_expires_at": (occurred_at + HOLD).isoformat() if is_hold else None,
         "occurred_at": occurred_at.isoformat(),

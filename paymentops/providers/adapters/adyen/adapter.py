@@ -18,7 +18,7 @@ from django.conf import settings
 from paymentops.core import clock
 from paymentops.core.money import Money
 from paymentops.providers import budget
-from paymentops.providers.adapters.adyen import mapping, notifications, references
+from paymentops.providers.adapters.adyen import mapping, notifications, references, refusals
 from paymentops.providers.adapters.adyen.amounts import to_adyen
 from paymentops.providers.adapters.adyen.client import AdyenClient, modification_path
 from paymentops.providers.contract import (
@@ -75,6 +75,8 @@ class AdyenProvider:
             timedelta(days=1),
         ),
         call_timeout=timedelta(seconds=30),
+        p99=timedelta(seconds=5),
+        declines=refusals.CLASSES,
         partial_capture=True,
         # Adyen must switch multiple captures on for an account; without it the rest is released with the first.
         multiple_captures=False,

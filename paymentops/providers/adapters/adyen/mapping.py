@@ -6,7 +6,9 @@ and https://docs.adyen.com/development-resources/response-handling, read in 2026
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from paymentops.core.errors import ApplicationError
@@ -31,6 +33,8 @@ _REFUSALS: Final = frozenset({400, 401, 403, 404, 422})
 # "Request already processed or in progress": another request with our key may have had its effect.
 _CONFLICTS: Final = frozenset({"703", "704"})
 _MEANS_NO: Final = frozenset({"validation", "configuration", "security"})
+# Adyen's names of card schemes that differ from the ones that caps are written in.
+_SCHEMES: Final = MappingProxyType({"mc": "mastercard"})
 
 
 class Unreadable(ValueError):
@@ -177,7 +181,13 @@ def _refused(document: Document, *, result: str, about: str, now: datetime) -> D
     name = name if isinstance(name, str) and name else result
     code = document.get("refusalReasonCode")
     code = code[:80] if isinstance(code, str) and code else refusals.code_of(name)
-    return declined(code=code, name=name, about=about, at=now)
+    return replace(declined(code=code, name=name, about=about, at=now), detail=_scheme(document.get("paymentMethod")))
+
+
+def _scheme(method: Any) -> dict[str, str]:
+    """Return the card's scheme where Adyen tells it."""
+    brand = method.get("brand") if isinstance(method, Mapping) else None
+    return {"scheme": _SCHEMES.get(brand, brand[:20])} if isinstance(brand, str) and brand else {}
 
 
 def _action(value: Any) -> dict[str, str]:

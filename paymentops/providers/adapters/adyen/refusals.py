@@ -63,6 +63,7 @@ REASONS: Final = MappingProxyType(
         "insufficient_balance_on_payment": Reason("Insufficient balance on payment", RetryClass.INVALID),
     }
 )
+CLASSES: Final = MappingProxyType({code: reason.retry_class for code, reason in REASONS.items()})
 # Nobody refused: the shopper called it off before anything was moved.
 CALLED_OFF: Final = frozenset({"15", "16"})
 _BY_NAME: Final = MappingProxyType({reason.name.lower(): code for code, reason in REASONS.items()})

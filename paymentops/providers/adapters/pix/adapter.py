@@ -92,6 +92,7 @@ class PixProvider:
             timedelta(days=1),
         ),
         call_timeout=timedelta(seconds=30),
+        p99=timedelta(seconds=5),
         partial_capture=False,
         multiple_captures=False,
         can_hold=False,

@@ -68,6 +68,7 @@ class SandboxProvider:
             not_found_gap=timedelta(seconds=config.not_found_gap_seconds),
             inquiry_schedule=tuple(timedelta(seconds=seconds) for seconds in config.inquiry_seconds),
             call_timeout=timedelta(seconds=config.timeout_seconds),
+            declines=mapping.DECLINES,
             partial_capture=True,
             multiple_captures=True,
             can_inquire=config.can_inquire,

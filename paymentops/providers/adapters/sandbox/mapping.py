@@ -72,6 +72,7 @@ class WireOperation:
     amount: Money
     captured: Money
     code: str
+    scheme: str
     action: Mapping[str, str]
     hold_expires_at: datetime | None
     occurred_at: datetime
@@ -172,7 +173,7 @@ def _result(
                 message=f"The sandbox declined: {operation.code or 'no reason given'}.",
                 at=operation.occurred_at,
                 provider_reference=about,
-                detail=detail,
+                detail=detail | ({"scheme": operation.scheme} if operation.scheme else {}),
             )
         case "withdrawn":
             return Declined(
@@ -238,6 +239,7 @@ def _read(document: Any) -> WireOperation:
         amount=documents.money(document, "amount"),
         captured=documents.money(document, "captured"),
         code=documents.text(document, "code") if document.get("code") is not None else "",
+        scheme=documents.text(document, "scheme") if document.get("scheme") is not None else "",
         action=_action(document.get("action")),
         hold_expires_at=_moment_or_none(document, "hold_expires_at"),
         occurred_at=documents.moment(document, "occurred_at"),

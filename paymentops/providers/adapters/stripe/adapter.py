@@ -19,6 +19,7 @@ from paymentops.core import clock
 from paymentops.providers import budget
 from paymentops.providers.adapters.stripe import events, mapping
 from paymentops.providers.adapters.stripe.amounts import to_stripe
+from paymentops.providers.adapters.stripe.decline_codes import CHARGE_DECLINES
 from paymentops.providers.adapters.stripe.http import DeadlineClient, within
 from paymentops.providers.contract import (
     Capabilities,
@@ -82,6 +83,8 @@ class StripeProvider:
             timedelta(days=1),
         ),
         call_timeout=timedelta(seconds=20),
+        p99=timedelta(seconds=5),
+        declines=CHARGE_DECLINES,
         partial_capture=True,
         multiple_captures=False,
     )

@@ -222,7 +222,15 @@ def _declined(error: Document, *, at: datetime, about: str) -> Declined:
         message=str(error.get("message") or "The card was declined.")[:500],
         at=at,
         provider_reference=about,
+        detail=_scheme(error.get("payment_method")),
     )
+
+
+def _scheme(method: Any) -> dict[str, str]:
+    """Return the card's scheme where Stripe tells it: ``visa``, ``mastercard``."""
+    card = method.get("card") if isinstance(method, Mapping) else None
+    brand = card.get("brand") if isinstance(card, Mapping) else None
+    return {"scheme": brand[:20]} if isinstance(brand, str) and brand else {}
 
 
 def _canceled(intent: Document, *, now: datetime) -> Declined:
