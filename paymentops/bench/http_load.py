@@ -62,6 +62,16 @@ def run(load: Load) -> Sample:
     return parallel.measure([partial(_open, load, lanes) for lanes in load.per_process])
 
 
+def open_paced(*, url: str, lanes: Sequence[Sequence[tuple[float, Request]]], expected_status: int) -> list[Lane]:
+    """Open one connection per lane; each sends its requests at their seconds since the common start, or when it can."""
+    address = urlsplit(url)
+    sockets = [socket.create_connection((address.hostname, address.port), timeout=60) for _ in lanes]
+    return [
+        partial(_paced_lane, connection, requests, expected_status=expected_status)
+        for connection, requests in zip(sockets, lanes, strict=True)
+    ]
+
+
 def _open(load: Load, lanes: Sequence[Sequence[Request]]) -> list[Lane]:
     address = urlsplit(load.url)
     sockets = [socket.create_connection((address.hostname, address.port), timeout=60) for _ in lanes]
@@ -82,6 +92,17 @@ def _lane(connection: socket.socket, requests: Sequence[Request], *, expected_st
         if status != expected_status:
             raise BenchFailed(f"expected {expected_status}, got {status}: {body[:300]!r}")
         latencies.append(time.perf_counter() - started)
+    return latencies
+
+
+def _paced_lane(
+    connection: socket.socket, requests: Sequence[tuple[float, Request]], *, expected_status: int
+) -> list[float]:
+    started = time.perf_counter()
+    latencies = []
+    for due, request in requests:
+        time.sleep(max(0.0, started + due - time.perf_counter()))
+        latencies += _lane(connection, [request], expected_status=expected_status)
     return latencies
 
 

@@ -101,7 +101,7 @@ def _requests(target: Target, count: int, now: datetime) -> list[Request]:
             url=target.url,
             path="/api/v1/payments",
             secret=target.secret,
-            body=json.dumps(_payment(key)).encode(),
+            body=json.dumps(payment_body(key)).encode(),
             key=key,
         )
         for key in keys
@@ -122,10 +122,11 @@ def _send_batches(target: Target, batches: int, now: datetime) -> Sample:
 
 def _batch(now: datetime) -> dict[str, Any]:
     keys = [f"bench-{ids.new(now).hex}" for _ in range(BATCH)]
-    return {"payments": [{"idempotency_key": key, **_payment(key)} for key in keys]}
+    return {"payments": [{"idempotency_key": key, **payment_body(key)} for key in keys]}
 
 
-def _payment(key: str) -> dict[str, Any]:
+def payment_body(key: str) -> dict[str, Any]:
+    """Return the request of a payment that the sandbox takes."""
     return {
         "amount": 12990,
         "currency": "EUR",

@@ -1,8 +1,8 @@
-"""Measure the product against its floor: ``bench intake`` and ``bench ledger``. ``bench fill`` makes tables large."""
+"""Measure the product: ``bench intake``, ``bench dispatch`` and ``bench ledger``. ``bench fill`` makes tables large."""
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -13,7 +13,7 @@ from rich.table import Table
 from paymentops.access import operations as access
 from paymentops.access.actors import Actor
 from paymentops.access.models import ApiClient
-from paymentops.bench import filling, intake
+from paymentops.bench import dispatch, filling, intake, own_system
 from paymentops.bench.ledger import posting, reading
 from paymentops.bench.own_database import own_database
 from paymentops.bench.parallel import BenchFailed
@@ -42,6 +42,12 @@ class Command(BaseCommand):
         books.add_argument("--entries", type=int, default=20_000, help="posted in each of three runs (20000)")
         books.add_argument("--lines", type=int, default=1_000_000, help="on the large account that is read (1000000)")
         books.add_argument("--json", action="store_true", help="one object per measured thing, nothing else")
+        sent = benches.add_parser(
+            "dispatch", help="from acceptance to the provider call, on a system of its own, and the sweep alone"
+        )
+        sent.add_argument("--seconds", type=int, default=20, help="of each measurement (20)")
+        sent.add_argument("--broker", choices=own_system.BROKERS, default=own_system.RABBITMQ, help="(%(default)s)")
+        sent.add_argument("--json", action="store_true", help="one object per measured thing, nothing else")
         fill = benches.add_parser("fill", help="add finished payments, to measure with large tables")
         fill.add_argument("--payments", type=int, default=1_000_000)
 
@@ -49,7 +55,7 @@ class Command(BaseCommand):
         if options["bench"] == "fill":
             filling.fill(payments=options["payments"], client=_client(), now=clock.now(), console=Console())
             return
-        measure = _measure_ledger if options["bench"] == "ledger" else _measure_intake
+        measure = _MEASURES[options["bench"]]
         console = Console(stderr=True)
         try:
             figures = measure(options, lambda text: console.print(text, style="dim"))
@@ -71,6 +77,19 @@ def _measure_ledger(options: dict[str, Any], progress: Progress) -> dict[str, An
         return posting.measure(entries=options["entries"], progress=progress) | reading.measure(
             lines=options["lines"], progress=progress
         )
+
+
+def _measure_dispatch(options: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    progress(f"starting a system with {options['broker']}")
+    with own_system.running(broker=options["broker"]) as system:
+        return dispatch.measure(system=system, seconds=options["seconds"], progress=progress)
+
+
+_MEASURES: Final[Mapping[str, Callable[[dict[str, Any], Progress], dict[str, Any]]]] = {
+    "intake": _measure_intake,
+    "ledger": _measure_ledger,
+    "dispatch": _measure_dispatch,
+}
 
 
 def _target(url: str) -> intake.Target:

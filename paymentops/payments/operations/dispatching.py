@@ -31,7 +31,7 @@ from paymentops.providers import registry
 from paymentops.providers.contract import Completion, Instruction, Method, Operation, Question, Withdrawal
 
 # Whoever holds this advisory lock keeps every worker from taking on work; it ends with the holder's connection.
-_HOLD_LOCK: Final = 0x7061796F  # "payo"
+HOLD_LOCK: Final = 0x7061796F  # "payo"
 # A provider that cannot be asked is given this long to tell what a payer did before their time was over.
 _NEWS_MAY_TAKE: Final = timedelta(days=1)
 # Losing a claim in a crash loses nothing: whatever follows it commits durably and so flushes it too.
@@ -106,7 +106,7 @@ def claim_due(*, limit: int, now: datetime) -> list[Claim]:
     """Claim up to ``limit`` due attempts for one lease; two workers never get the same one."""
     until = now + timedelta(seconds=settings.LEASE_SECONDS)
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"until": until, "now": now, "limit": limit, "hold": _HOLD_LOCK})
+        cursor.execute(_CLAIM, {"until": until, "now": now, "limit": limit, "hold": HOLD_LOCK})
         return [Claim(attempt_id, fence) for attempt_id, fence in cursor.fetchall()]
 
 
@@ -114,11 +114,11 @@ def claim_due(*, limit: int, now: datetime) -> list[Claim]:
 def held() -> Iterator[None]:
     """Keep all workers from taking on work while the block runs; what they have taken on goes to its end."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [_HOLD_LOCK])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [HOLD_LOCK])
         try:
             yield
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_HOLD_LOCK])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [HOLD_LOCK])
 
 
 def begin(*, claim: Claim, now: datetime) -> Step | None:
