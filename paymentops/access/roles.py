@@ -97,6 +97,8 @@ ENGINEER: Final = Role(
             "events.replay_deadletter",
             "incidents.work_incident",
             "payments.dismiss_duplicates",
+            "payments.propose_breaker",
+            "payments.approve_breaker",
         }
     ),
 )

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from kombu import Connection
+from kombu.connection import Connection
 
 from paymentops.bench.parallel import BenchFailed
 
@@ -65,7 +65,7 @@ def running(folder: Path) -> Iterator[str]:
 
 def purge(url: str, queue: str) -> int:
     """Drop every message that waits in a queue; return how many there were."""
-    with Connection(url) as connection, connection.channel() as channel:
+    with _connection(url) as connection, connection.channel() as channel:
         return int(channel.queue_purge(queue) or 0)
 
 
@@ -88,14 +88,18 @@ def _wait(server: "subprocess.Popen[bytes]", url: str, folder: Path) -> None:
     answer: Any = "no answer"
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            with Connection(url, connect_timeout=2) as connection:
+            with _connection(url) as connection:
                 connection.connect()
                 return
-        except (OSError, *Connection(url).connection_errors) as error:
+        except (OSError, *_connection(url).connection_errors) as error:
             answer = error
             time.sleep(0.2)
     said = (folder / "output").read_text(errors="replace")[-500:]
     raise BenchFailed(f"RabbitMQ did not start ({answer}): {said}")
+
+
+def _connection(url: str) -> Any:
+    return Connection(url, connect_timeout=2)  # type: ignore[no-untyped-call]
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:

@@ -59,6 +59,7 @@ _GROUPS: Final = (
         (
             Item("Incidents", "siren", "incidents", "incidents.view_incident"),
             Item("Unknown outcomes", "help_center", "unknown_outcomes", "payments.view_payment"),
+            Item("Providers", "electrical_services", "providers", "payments.view_breaker", below=("providers/",)),
             Item("Outbox", "outbox", "events_outboxevent_changelist", "events.view_outboxevent"),
             Item("Dead letters", "report", "events_deadletter_changelist", "events.view_deadletter"),
         ),

@@ -10,7 +10,7 @@ from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
 from paymentops.console import search
-from paymentops.console.pages import incidents, overview, payments, unknown_outcomes
+from paymentops.console.pages import incidents, overview, payments, providers, unknown_outcomes
 from paymentops.console.pages.ledger import urls as ledger
 
 
@@ -29,6 +29,7 @@ class ConsoleSite(UnfoldAdminSite):
             *ledger.addresses(self),
             *incidents.addresses(self),
             *unknown_outcomes.addresses(self),
+            *providers.addresses(self),
         ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:

@@ -12,4 +12,18 @@ OUTCOME: Final = Kind(
     may_propose="payments.propose_outcome",
     may_approve="payments.approve_outcome",
 )
-KINDS: Final = (OUTCOME,)
+# The subject of a proposal about a breaker, beside its key.
+BREAKER_SUBJECT: Final = "breaker"
+BREAKER_OPENING: Final = Kind(
+    name="payments.breaker_opening",
+    title="Holding a circuit breaker open",
+    may_propose="payments.propose_breaker",
+    may_approve="payments.approve_breaker",
+)
+BREAKER_CLOSING: Final = Kind(
+    name="payments.breaker_closing",
+    title="Closing a circuit breaker",
+    may_propose="payments.propose_breaker",
+    may_approve="payments.approve_breaker",
+)
+KINDS: Final = (OUTCOME, BREAKER_OPENING, BREAKER_CLOSING)
