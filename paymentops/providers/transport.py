@@ -13,6 +13,8 @@ from typing import Any, Final, override
 
 import httpcore
 
+from paymentops.providers.outside import require_no_transaction
+
 # An answer of a payment provider is a few kilobytes; whatever is larger is not one.
 _LARGEST_ANSWER: Final = 1024 * 1024
 _ends_at: ContextVar[float] = ContextVar("ends_at")
@@ -53,10 +55,14 @@ class Transport:
     def exchange(self, *, method: str, url: str, headers: Mapping[str, str], content: bytes, seconds: float) -> Answer:
         """Send one request and read its answer within ``seconds`` altogether.
 
+        Every adapter's every call goes through here: also one that somebody adds and forgets to guard.
+
         Raises:
+            CallInTransaction: a transaction is open.
             NotConnected: DNS, refused connection, TLS, no free connection in time: proven not executed.
             Interrupted: anything after that: a timeout, a reset, a broken or oversized answer.
         """
+        require_no_transaction()
         token = _ends_at.set(time.monotonic() + seconds)
         try:
             return self._exchange(method=method, url=url, headers=headers, content=content, seconds=seconds)

@@ -153,7 +153,7 @@ def _shown(request: HttpRequest, attempt_id: str, *, refusal: ApplicationError |
         "told": told,
         "waiting": waiting,
         "is_own": is_own,
-        "may_ask": request.user.has_perm(ASK) and found.verdict.next_step is not Step.NOTHING,
+        "may_ask": request.user.has_perm(ASK) and asking.can_ask(attempt),
         "may_propose": is_unknown and waiting is None and request.user.has_perm(OUTCOME.may_propose),
         "may_decide": waiting is not None and not is_own and request.user.has_perm(OUTCOME.may_approve),
         "may_say_no": decisions.may_say_no(found.verdict),

@@ -88,7 +88,12 @@ def ask_soon(*, payment_id: UUID, now: datetime) -> int:
     with transaction.atomic():
         payment = Payment.lock(payment_id)
         attempts = payment.attempts.select_for_update(of=("self",)).filter(state__in=ASKABLE).order_by("id")
-        return sum(_make_due(attempt, at=_soonest(attempt, now), now=now) for attempt in attempts if _can_ask(attempt))
+        return sum(_make_due(attempt, at=_soonest(attempt, now), now=now) for attempt in attempts if can_ask(attempt))
+
+
+def can_ask(attempt: Attempt) -> bool:
+    """Tell whether its provider can be asked about it now."""
+    return attempt.state in ASKABLE and registry.get(attempt.provider).capabilities.can_inquire
 
 
 def next_look(attempt: Attempt, *, now: datetime) -> Planned:
@@ -114,15 +119,11 @@ def _require_askable(attempt: Attempt) -> None:
         raise NothingToAsk(
             f"The {attempt.operation.lower()} is {attempt.get_state_display()}; there is nothing to ask."
         )
-    if not _can_ask(attempt):
+    if not can_ask(attempt):
         raise CannotBeAsked(
             f"{attempt.provider} cannot be asked; its notification tells, the same request is sent again while that "
             "is safe, and then two people decide."
         )
-
-
-def _can_ask(attempt: Attempt) -> bool:
-    return registry.get(attempt.provider).capabilities.can_inquire
 
 
 def _make_due(attempt: Attempt, *, at: datetime, now: datetime) -> bool:

@@ -4,8 +4,6 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db import connection
-
 from paymentops.core import failpoints
 from paymentops.core.failpoints import Point
 from paymentops.payments import breaker
@@ -26,14 +24,11 @@ from paymentops.providers.contract import (
     Unknown,
     Withdrawing,
 )
+from paymentops.providers.outside import require_no_transaction
 
 type Clock = Callable[[], datetime]
 
 _log = logging.getLogger(__name__)
-
-
-class CallInTransaction(RuntimeError):
-    """A provider was about to be called while a transaction was open: a programming mistake."""
 
 
 def work_off(*, limit: int, clock: Clock) -> int:
@@ -113,7 +108,7 @@ def _tell_breaker(step: Send, outcome: Outcome, clock: Clock) -> None:
 
 def _ask(step: Ask, clock: Clock) -> Recorded:
     started_at = clock()
-    _require_no_transaction()
+    require_no_transaction()
     failpoints.reach(Point.INQUIRY_COMMITTED)
     outcome: InquiryOutcome = registry.get(step.provider).inquire(step.question)
     failpoints.reach(Point.INQUIRY_ANSWERED)
@@ -135,7 +130,7 @@ def _ask(step: Ask, clock: Clock) -> Recorded:
 def _hand_in(step: HandIn, clock: Clock) -> Recorded:
     """Hand in what the payer brought back; what that was stands in no log."""
     started_at = clock()
-    _require_no_transaction()
+    require_no_transaction()
     provider = registry.get(step.provider)
     if not _in_time(provider, started_at, step.completion.deadline):
         outcome: Outcome = _too_late(step.completion.deadline)
@@ -150,7 +145,7 @@ def _hand_in(step: HandIn, clock: Clock) -> Recorded:
 
 def _take_back(step: TakeBack, clock: Clock) -> Recorded:
     started_at = clock()
-    _require_no_transaction()
+    require_no_transaction()
     provider = registry.get(step.provider)
     if not _in_time(provider, started_at, step.withdrawal.deadline):
         outcome: Outcome = _too_late(step.withdrawal.deadline)
@@ -190,7 +185,7 @@ def _too_late(deadline: datetime) -> NotSent:
 
 
 def _call(provider: Provider, step: Send) -> Outcome:
-    _require_no_transaction()
+    require_no_transaction()
     match step.instruction.operation:
         case Operation.AUTHORIZE:
             return provider.authorize(step.instruction)
@@ -200,8 +195,3 @@ def _call(provider: Provider, step: Send) -> Outcome:
             return provider.void(step.instruction)
         case Operation.REFUND:
             return provider.refund(step.instruction)
-
-
-def _require_no_transaction() -> None:
-    if connection.in_atomic_block:
-        raise CallInTransaction("A provider call may not happen inside a transaction.")
