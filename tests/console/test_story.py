@@ -35,6 +35,26 @@ def test_the_story_shows_every_lane_with_its_ledger_lines(viewer, eventful):
         assert f"po-lane-{lane}" in page
 
 
+def test_a_payer_who_came_back_and_one_who_never_did_are_told_without_what_they_brought(engineer, api, provider, work):
+    back = api.pay(key="order-10293-attempt-1", payment_token="tok_redirect")["id"]
+    gone = api.pay(key="order-10294-attempt-1", payment_token="tok_redirect")["id"]
+    work()
+    details = {"result": "approve", "ticket": "dGlja2V0"}
+    assert api.post(f"payments/{back}/resume", {"details": details}, key="order-10293-resume-1").status_code == 201
+    assert api.post(f"payments/{gone}/cancel", key="order-10294-cancel-1").status_code == 202
+    work()
+    page = engineer.get(f"/console/payments/{back}").text
+    assert "Resume requested" in page
+    assert "What the payer brought back handed in to sandbox: approved" in page
+    assert "dGlja2V0" not in page
+    page = engineer.get(f"/console/payments/{gone}").text
+    assert "sandbox asked to take the authorisation back: done" in page
+    assert "The charge was taken back before anything was moved." in page
+    assert "Payment: cancelled" in page
+    for public_id in (back, gone):
+        assert Verdict.BROKEN not in verdicts(public_id).values()
+
+
 def test_lanes_can_be_chosen_by_the_address(viewer, eventful):
     answer = viewer.get(f"/console/payments/{eventful}?lane=ledger&lane=request&lane=nonsense")
     assert {step.moment.lane for step in answer.context["steps"]} == {"ledger", "request"}

@@ -153,7 +153,7 @@ def _calls(record: Record) -> Iterator[Moment]:
             at=call.started_at if told else call.answered_at,
             received_at=call.answered_at,
             lane=Lane.PROVIDER,
-            title=f"{_call_words(call, attempt)}: {_words(call.outcome)}",
+            title=f"{_call_words(call, attempt)}: {_result(call, attempt)}",
             anchor=f"ev_{call.id.hex}",
             actor=attempt.provider,
             trace_id=call.trace_id,
@@ -324,9 +324,15 @@ def _call_words(call: ProviderCall, attempt: Attempt) -> str:
         case ProviderCall.Kind.COMPLETION:
             return f"What the payer brought back handed in to {attempt.provider}"
         case ProviderCall.Kind.WITHDRAWAL:
-            return f"{_operation(attempt)} taken back at {attempt.provider}"
+            return f"{attempt.provider} asked to take the {_operation(attempt).lower()} back"
         case _:
             return f"Notification from {attempt.provider}"
+
+
+def _result(call: ProviderCall, attempt: Attempt) -> str:
+    """Write what came back; that a payment was taken back is the no that a withdrawal wants."""
+    is_withdrawn = call.kind == ProviderCall.Kind.WITHDRAWAL and call.outcome == "Declined" and call.applied
+    return "done" if is_withdrawn and attempt.state == AttemptState.CANCELED else _words(call.outcome)
 
 
 def _words(name: str) -> str:
