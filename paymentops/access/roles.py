@@ -117,6 +117,7 @@ ADMIN: Final = Role(
         "auth.view_group",
         "console.read_raw",
         "events.replay_deadletter",
+        "events.discard_deadletter",
         "incidents.work_incident",
         "ledger.close_period",
     },

@@ -60,8 +60,9 @@ _GROUPS: Final = (
             Item("Incidents", "siren", "incidents", "incidents.view_incident"),
             Item("Unknown outcomes", "help_center", "unknown_outcomes", "payments.view_payment"),
             Item("Providers", "electrical_services", "providers", "payments.view_breaker", below=("providers/",)),
+            Item("Duplicates", "content_copy", "duplicates", "payments.view_payment"),
             Item("Outbox", "outbox", "events_outboxevent_changelist", "events.view_outboxevent"),
-            Item("Dead letters", "report", "events_deadletter_changelist", "events.view_deadletter"),
+            Item("Dead letters", "report", "dead_letters", "events.view_deadletter", below=("events/deadletter",)),
         ),
     ),
     (

@@ -1,16 +1,22 @@
 """Reads of the console: the overview's figures and the names behind accounts."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 
 from paymentops.access.models import ApiClient
+from paymentops.core import ids
 from paymentops.core.money import Money
+from paymentops.events import queries as events
 from paymentops.events.models import DeadLetter, OutboxEvent
 from paymentops.payments import queries as payments
+from paymentops.payments import redaction
+from paymentops.payments.queries import webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,17 @@ def doubt() -> Doubt:
 def open_dead_letters() -> int:
     """Count what could not be handled and waits for a person."""
     return DeadLetter.objects.filter(resolved_at=None).count()
+
+
+def payload_of(letter: DeadLetter) -> str:
+    """Return what a dead letter holds, without personal data and secrets; empty where it is gone."""
+    kind, _, _ = letter.source.partition(":")
+    try:
+        if kind == "webhook":
+            return redaction.document(webhooks.delivery(letter.reference))
+        return json.dumps(events.event_by_public_id(letter.reference).data, ensure_ascii=False, indent=2)
+    except (ObjectDoesNotExist, ids.UnreadableId):
+        return ""
 
 
 def outbox_lag() -> Lag:

@@ -10,7 +10,15 @@ from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
 from paymentops.console import search
-from paymentops.console.pages import incidents, overview, payments, providers, unknown_outcomes
+from paymentops.console.pages import (
+    dead_letters,
+    duplicates,
+    incidents,
+    overview,
+    payments,
+    providers,
+    unknown_outcomes,
+)
 from paymentops.console.pages.ledger import urls as ledger
 
 
@@ -30,6 +38,8 @@ class ConsoleSite(UnfoldAdminSite):
             *incidents.addresses(self),
             *unknown_outcomes.addresses(self),
             *providers.addresses(self),
+            *dead_letters.addresses(self),
+            *duplicates.addresses(self),
         ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:

@@ -83,8 +83,15 @@ class DeadLetter(models.Model):
     """Something that could not be handled and now waits for a person.
 
     ``source`` says where it came from (``subscriber:<name>``, ``webhook:<provider>``); ``reference`` is the id of the
-    event or notification there. A dead letter is closed by handling it again with success, never by deleting it.
+    event or notification there. A dead letter is closed by handling it again with success, or by two people who agree
+    that nothing is to be done, never by deleting it. Those with the same trouble share a ``fingerprint``.
     """
+
+    class Resolution(models.TextChoices):
+        """How it was closed."""
+
+        REPLAYED = "REPLAYED", "handled again"
+        DISCARDED = "DISCARDED", "discarded by two people"
 
     id = models.UUIDField(primary_key=True)
     source = models.CharField(max_length=80)
@@ -94,16 +101,26 @@ class DeadLetter(models.Model):
     attempts = models.PositiveIntegerField()
     created_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
+    resolution = models.CharField(max_length=9, choices=Resolution.choices, blank=True, default="", db_default="")
+    fingerprint = models.CharField(max_length=16, blank=True, default="", db_default="")
 
     class Meta:
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["source", "reference"], name="dead_letter_once_per_source"),
         ]
-        permissions: ClassVar = [("replay_deadletter", "Can have a dead letter handled again")]
+        permissions: ClassVar = [
+            ("replay_deadletter", "Can have a dead letter handled again"),
+            ("discard_deadletter", "Can agree that a dead letter is discarded"),
+        ]
         indexes: ClassVar = [
             models.Index(fields=["id"], name="dead_letter_open", condition=Q(resolved_at=None)),
         ]
 
     def __str__(self) -> str:
         return f"{self.source} {self.reference}"
+
+    @property
+    def public_id(self) -> str:
+        """The id that people see, ``dlt_…``."""
+        return ids.public(ids.Prefix.DEAD_LETTER, self.id)

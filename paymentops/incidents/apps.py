@@ -2,7 +2,9 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
+from paymentops.casework import kinds
 from paymentops.events import subscribers as events
+from paymentops.incidents import proposals
 
 
 class IncidentsConfig(AppConfig):
@@ -12,5 +14,6 @@ class IncidentsConfig(AppConfig):
     label = "incidents"
 
     def ready(self) -> None:
-        """Listen. What handles an event needs models, which exist only from here on."""
+        """Listen, and tell the casework what can be proposed. What handles an event needs models."""
+        kinds.registered.register(proposals.DISCARD)
         events.registered.register(import_module("paymentops.incidents.subscribers").SUBSCRIBER)

@@ -1,6 +1,8 @@
 """Giving up: what could not be handled gets an owner and waits for a person."""
 
+import re
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 
 from django.db import transaction
@@ -10,6 +12,8 @@ from paymentops.events.models import DeadLetter, OutboxEvent
 from paymentops.events.operations.outbox import record
 
 LONGEST_REASON: Final = 500
+# What differs between two letters of one trouble: ids, amounts, moments.
+_PARTICULARS: Final = re.compile(r"\b[a-z]{2,4}[-_][0-9a-f]{32}\b|\b[0-9a-f]{8,}\b|\d+")
 MADE: Final = "events.dead_letter_made"
 
 
@@ -27,21 +31,29 @@ def bury(*, source: str, reference: str, reason: str, owner: str, attempts: int,
         attempts: how often it was tried.
         now: when it was given up.
     """
+    told = {
+        "reason": reason[:LONGEST_REASON],
+        "fingerprint": fingerprint(source, reason),
+        "owner": owner,
+        "attempts": attempts,
+        "resolved_at": None,
+        "resolution": "",
+    }
     letter, _ = DeadLetter.objects.update_or_create(
         source=source,
         reference=reference,
-        defaults={"reason": reason[:LONGEST_REASON], "owner": owner, "attempts": attempts, "resolved_at": None},
-        create_defaults={
-            "id": ids.new(now),
-            "reason": reason[:LONGEST_REASON],
-            "owner": owner,
-            "attempts": attempts,
-            "created_at": now,
-        },
+        defaults=told,
+        create_defaults={"id": ids.new(now), "created_at": now, **told},
     )
     if not _is_about_a_letter(letter):
         _tell(letter, now=now)
     return letter
+
+
+def fingerprint(source: str, reason: str) -> str:
+    """Return what letters with the same trouble share: their source and the reason without numbers and ids."""
+    plain = _PARTICULARS.sub("#", reason[:LONGEST_REASON])
+    return sha256(f"{source}\x1f{plain}".encode()).hexdigest()[:16]
 
 
 def _is_about_a_letter(letter: DeadLetter) -> bool:

@@ -1,18 +1,26 @@
 """Handling a dead letter again, when a person says that its cause is gone."""
 
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 
 from paymentops.access import operations as access
 from paymentops.access.actors import Actor
-from paymentops.core.errors import Conflict
+from paymentops.core.errors import ApplicationError, Conflict
 from paymentops.events import queries
-from paymentops.events.models import DeadLetter
-from paymentops.events.operations.burial import in_short
+from paymentops.events.models import DeadLetter, OutboxEvent
+from paymentops.events.operations.burial import fingerprint, in_short
 from paymentops.events.operations.delivery import handle_once
 from paymentops.events.subscribers import Registry, registered
+
+MOST_AT_ONCE: Final = 200
+
+logger = logging.getLogger(__name__)
 
 
 class ReplayFailed(Conflict):
@@ -27,6 +35,13 @@ class ReplayUnknown(Conflict):
 
     code = "events.replay_unknown"
     title = "Nobody handles this any more"
+
+
+class DeadLetterClosed(Conflict):
+    """The dead letter was handled or discarded meanwhile."""
+
+    code = "events.dead_letter_closed"
+    title = "This dead letter is closed"
 
 
 def replay_dead_letter(
@@ -56,6 +71,87 @@ def replay_dead_letter(
         raise ReplayFailed(f"It failed again: {in_short(error)}. The dead letter stays open.") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What handling a dead letter again would do: whether it would work, what would be told, and why not."""
+
+    letter: DeadLetter
+    would_work: bool
+    would_tell: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of one of several dead letters; ``error`` is empty where it was handled."""
+
+    letter_id: UUID
+    error: str = ""
+
+
+def preview_dead_letter(*, dead_letter_id: UUID, now: datetime, subscribers: Registry = registered) -> Preview:
+    """Handle a dead letter again, look at what that did, and undo all of it. Locks the letter for as long.
+
+    Raises:
+        DeadLetter.DoesNotExist: there is no such letter.
+    """
+    with transaction.atomic():
+        letter = DeadLetter.objects.select_for_update().get(pk=dead_letter_id)
+        try:
+            with transaction.atomic():
+                _handle(letter, now=now, subscribers=subscribers)
+        except Exception as error:
+            logger.info("%s would fail again", letter, exc_info=error)
+            return Preview(letter, would_work=False, error=in_short(error))
+        told = OutboxEvent.objects.filter(recorded_at=now).order_by("id").values_list("type", flat=True)
+        preview = Preview(letter, would_work=True, would_tell=tuple(told))
+        transaction.set_rollback(True)
+    return preview
+
+
+def replay_dead_letters(
+    *, dead_letter_ids: Iterable[UUID], actor: Actor, reason: str, now: datetime, subscribers: Registry = registered
+) -> list[Replayed]:
+    """Handle several dead letters again, oldest first and each by itself; one that fails stays open and stops no other.
+
+    At most ``MOST_AT_ONCE``; those that are closed already are left as they are.
+    """
+    done = []
+    for letter_id in sorted(set(dead_letter_ids))[:MOST_AT_ONCE]:
+        try:
+            replay_dead_letter(dead_letter_id=letter_id, actor=actor, reason=reason, now=now, subscribers=subscribers)
+        except ApplicationError as refusal:
+            done.append(Replayed(letter_id, error=refusal.detail))
+        else:
+            done.append(Replayed(letter_id))
+    return done
+
+
+def discard_dead_letter(*, dead_letter_id: UUID, actor: Actor, reason: str, now: datetime) -> DeadLetter:
+    """Close a dead letter without handling it, in the transaction of the second person's approval. Locks the letter.
+
+    Raises:
+        DeadLetterClosed: it was closed meanwhile.
+    """
+    letter = DeadLetter.objects.select_for_update().get(pk=dead_letter_id)
+    if letter.resolved_at is not None:
+        raise DeadLetterClosed("It was closed meanwhile; there is nothing left to discard.")
+    letter.resolved_at = now
+    letter.resolution = DeadLetter.Resolution.DISCARDED
+    letter.save(update_fields=["resolved_at", "resolution"])
+    access.audit(
+        action="dead_letter.discard",
+        actor=actor,
+        object_type="dead_letter",
+        object_id=str(letter.pk),
+        before={"resolved_at": None},
+        after={"resolved_at": now.isoformat(), "resolution": letter.resolution},
+        reason=reason,
+        now=now,
+    )
+    return letter
+
+
 def _handle(letter: DeadLetter, *, now: datetime, subscribers: Registry) -> None:
     kind, _, name = letter.source.partition(":")
     if kind == "subscriber" and (subscriber := subscribers.named(name)):
@@ -70,8 +166,9 @@ def _handle(letter: DeadLetter, *, now: datetime, subscribers: Registry) -> None
 def _close(letter: DeadLetter, *, actor: Actor, reason: str, now: datetime) -> DeadLetter:
     before = {"resolved_at": None, "attempts": letter.attempts}
     letter.resolved_at = now
+    letter.resolution = DeadLetter.Resolution.REPLAYED
     letter.attempts += 1
-    letter.save(update_fields=["resolved_at", "attempts"])
+    letter.save(update_fields=["resolved_at", "resolution", "attempts"])
     access.audit(
         action="dead_letter.replay",
         actor=actor,
@@ -91,7 +188,8 @@ def _keep_open(letter_id: UUID, *, error: Exception, actor: Actor, reason: str, 
     before = {"attempts": letter.attempts}
     letter.attempts += 1
     letter.reason = in_short(error)
-    letter.save(update_fields=["attempts", "reason"])
+    letter.fingerprint = fingerprint(letter.source, letter.reason)
+    letter.save(update_fields=["attempts", "reason", "fingerprint"])
     access.audit(
         action="dead_letter.replay_failed",
         actor=actor,
