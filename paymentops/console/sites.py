@@ -33,6 +33,11 @@ class ConsoleSite(UnfoldAdminSite):
         """Return the addresses of our own pages; they contain public ids and never change."""
         return [
             re_path(r"^payments/(?P<payment_id>pay_[^/]+)$", self.admin_view(payments.story), name="payment_story"),
+            re_path(
+                r"^payments/(?P<payment_id>pay_[^/]+)/retries$",
+                self.admin_view(payments.retries),
+                name="payment_retries",
+            ),
             path("sources/<str:source_type>/<uuid:source_id>", self.admin_view(payments.source), name="source"),
             *ledger.addresses(self),
             *incidents.addresses(self),

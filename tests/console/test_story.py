@@ -102,6 +102,18 @@ def test_an_unknown_outcome_says_what_happens_next(viewer, api, provider, work):
     assert verdicts(created["id"])["No outcome unknown"] is Verdict.OPEN
 
 
+def test_the_future_of_a_payment_is_shown_with_the_rules_that_decide_it(viewer, api, provider, work):
+    created = api.pay(key="order-10293-attempt-1")
+    address = f"/console/payments/{created['id']}/retries"
+    assert address in viewer.get(f"/console/payments/{created['id']}").text
+    page = " ".join(viewer.get(address).text.split())
+    assert "under the retry policy 2026-11-22" in page
+    assert "A definitive no of the class SOFT_DECLINE allows a new attempt at the same provider." in page
+    assert "class:HARD_DECLINE" in page
+    work()
+    assert "Nothing is open" in viewer.get(address).text
+
+
 def test_a_declined_payment_says_why(viewer, api, provider, work):
     created = api.pay(key="order-10293-attempt-1", payment_token="tok_declined_lost_card")
     work()

@@ -17,6 +17,7 @@ from paymentops.console.pages import shell
 from paymentops.core import ids
 from paymentops.payments import timeline
 from paymentops.payments.models import Attempt, Capture, Payment, Refund
+from paymentops.payments.queries import retrying
 from paymentops.payments.timeline import Lane, Moment, Record
 
 _WORTH_DRAWING: Final = timedelta(minutes=1)
@@ -75,6 +76,19 @@ def story(request: HttpRequest, payment_id: str) -> TemplateResponse:
         "captures": _captures(record),
     }
     return shell.page(request, "console/story.html", title=f"Payment {record.payment.reference}", context=context)
+
+
+def retries(request: HttpRequest, payment_id: str) -> TemplateResponse:
+    """Show what would follow each answer to a payment's open attempts, when, and the rule that decides it.
+
+    Raises:
+        PermissionDenied: the person may not look at payments.
+        Http404: there is no such payment.
+    """
+    shell.require(request, "payments.view_payment")
+    payment = _payment(payment_id)
+    context = {"payment": payment, "futures": retrying.futures_of(payment)}
+    return shell.page(request, "console/retries.html", title=f"What happens next: {payment.reference}", context=context)
 
 
 def source(request: HttpRequest, source_type: str, source_id: UUID) -> HttpResponse:  # noqa: ARG001 - Django's call
