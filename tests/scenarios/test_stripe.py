@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 from django.core.management import call_command
 
+from paymentops.core import clock
+from paymentops.payments.models import Attempt
 from tests.payments.conftest import Api, api, work
 from tests.plugins.localstripe import StripeServer, stripe_server
 from tests.plugins.processes import free_port
@@ -49,6 +51,10 @@ def test_a_sale_is_charged_once_however_often_it_is_sent(api: Api, stripe: Strip
 def test_a_decline_fails_the_payment(api: Api, stripe: StripeServer, work: Callable[[], int]):
     created = pay(api, card="pm_card_chargeCustomerFail")
     work()
+    for _ in range(5):
+        # A soft decline may be tried again later, by the policy; the days until then are over.
+        Attempt.objects.open().update(next_action_at=clock.now())
+        work()
     failed = api.payment(created["id"])
     assert failed["state"] == "FAILED"
     assert failed["failure"]["class"] == "ISSUER_DECLINE"
