@@ -22,6 +22,7 @@ from paymentops.payments.tasks import sweep_webhooks
 from paymentops.providers.adapters.sandbox.adapter import SandboxProvider
 from paymentops.providers.contract import Approved, InboundWebhook, Unknown
 from paymentops.providers.sandbox.notices import signature
+from tests.payments.conftest import violations
 from tests.payments.hands import Hands, eur, fresh, make_requester
 
 pytestmark = [pytest.mark.django_db]
@@ -264,6 +265,18 @@ def test_any_order_and_number_of_notifications_ends_in_the_same_state_and_books(
     assert ended["captured"] == 10000
     assert ended["attempts"] == [("AUTHORIZE", "SUCCEEDED")]
     assert ended["books"] == [("1110", 10000), ("2010", -10000)]
+
+
+# --- verification ------------------------------------------------------------------------------------------------
+
+
+def test_news_that_nobody_works_off_is_named(sent: Attempt, hands: Hands) -> None:
+    deliver(told(sent), now=hands.now)
+    assert "payments.news_worked_off" not in violations()
+    WebhookDelivery.objects.update(state="RECEIVED", next_try_at=hands.now - timedelta(hours=2))
+    assert "RECEIVED and due since" in violations()["payments.news_worked_off"][0]
+    WebhookDelivery.objects.update(state="DEAD", next_try_at=None)
+    assert violations()["payments.news_worked_off"][0].endswith("given up without a dead letter")
 
 
 # --- retention ---------------------------------------------------------------------------------------------------

@@ -200,6 +200,18 @@ WHERE attempt.state = 'CANCELED' AND attempt.dispatches > 0
                   AND call.outcome = 'Declined')
 """
 
+_NEWS_WORKED_OFF: Final = """
+SELECT format('whk_%s of %s: %s', replace(d.id::text, '-', ''), d.provider, broken)
+FROM payments_webhookdelivery d, LATERAL (VALUES
+    (d.next_try_at < now() - interval '1 hour', format('%s and due since %s', d.state, d.next_try_at)),
+    (d.state = 'DEAD' AND NOT EXISTS (
+        SELECT FROM events_deadletter l
+        WHERE l.source = 'webhook:' || d.provider AND l.reference = 'whk_' || replace(d.id::text, '-', '')),
+     'given up without a dead letter')
+) AS parts (is_broken, broken)
+WHERE is_broken
+"""
+
 STATEMENTS: Final = MappingProxyType(
     {
         "payments.accepted_whole": _ACCEPTED_WHOLE,
@@ -216,5 +228,6 @@ STATEMENTS: Final = MappingProxyType(
         "payments.taken_back_with_proof": _TAKEN_BACK_WITH_PROOF,
         "payments.nothing_stuck": _NOTHING_STUCK,
         "payments.none_overdue": _NONE_OVERDUE,
+        "payments.news_worked_off": _NEWS_WORKED_OFF,
     }
 )
