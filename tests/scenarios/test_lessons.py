@@ -25,7 +25,7 @@ from paymentops.payments.operations import accepting, asking, dispatching
 from paymentops.payments.operations.accepting import Keyed
 from paymentops.payments.operations.dispatching import Claim
 from paymentops.payments.states import CaptureMode
-from paymentops.providers.contract import Method, Pending
+from paymentops.providers.contract import Method, Pending, RetryClass
 from tests.payments.conftest import hands, make_api
 from tests.payments.hands import Hands, eur, fresh
 
@@ -60,6 +60,7 @@ SHOWN = {
     ],
     "nothing was tried again when a check on demand turned pending into failed": [
         f"{_HERE}::test_a_check_on_demand_that_turns_pending_into_declined_is_followed_by_a_try",
+        "payments/test_retrying.py::test_a_pending_payment_that_turns_out_declined_is_tried_again",
     ],
     "operators repaired states with SQL: no history, no audit, no event": [
         "architecture/test_models.py::test_states_are_moved_by_transitions_only",
@@ -173,7 +174,7 @@ def test_a_check_on_demand_that_turns_pending_into_declined_is_followed_by_a_try
     hands.ask(Pending(provider_reference="ch_1", at=hands.now))
     hands.wait(60)
     assert asking.ask_soon(payment_id=payment.pk, now=hands.now) == 1
-    hands.ask(hands.declined())
+    hands.ask(hands.declined(RetryClass.SOFT_DECLINE, "insufficient_funds"))
     second = payment.attempts.get(state="PREPARED")
     assert second.next_action_at is not None
     hands.now = max(hands.now, second.next_action_at)
