@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -23,6 +24,7 @@ from paymentops.bench.measuring import Measured, Sample
 from paymentops.bench.own_system import OwnSystem
 from paymentops.bench.parallel import BenchFailed
 from paymentops.core import clock, ids
+from paymentops.local import places
 from paymentops.payments.operations.dispatching import HOLD_LOCK
 
 _BATCH: Final = 500
@@ -68,8 +70,8 @@ def measure(*, system: OwnSystem, seconds: int, progress: Progress) -> dict[str,
 
 def _saturation(system: OwnSystem, database: psycopg.Connection, seconds: int) -> Sample:
     """Let the workers carry out a backlog of about the time wished for, made while they were held."""
-    probe = _drain(system, database, _BATCH)
-    return _drain(system, database, max(_BATCH, int(probe.rate * seconds)))
+    probe = _drain(system, database, _WARM_UP)
+    return _drain(system, database, max(_WARM_UP, int(probe.rate * seconds)))
 
 
 def _drain(system: OwnSystem, database: psycopg.Connection, payments: int) -> Sample:
@@ -110,8 +112,7 @@ def _sweep_alone(system: OwnSystem, database: psycopg.Connection, *, backlog: in
         _accept(system, backlog)
         # Bells of these payments are rung within a moment; held workers would swallow them without any effect.
         time.sleep(1)
-        if system.broker_url:
-            rabbitmq.purge(system.broker_url, _QUEUE)
+        _lose_messages(system)
         lost = clock.now()
     _wait_until_sent(database)
     starts = sorted(started for _, started, _ in _calls(database, since))
@@ -121,6 +122,15 @@ def _sweep_alone(system: OwnSystem, database: psycopg.Connection, *, backlog: in
         "found_s": round(_seconds(lost, starts[0]), 2),
         "sent_s": round(_seconds(lost, starts[-1]), 2),
     }
+
+
+def _lose_messages(system: OwnSystem) -> None:
+    if system.broker_url:
+        rabbitmq.purge(system.broker_url, _QUEUE)
+        return
+    folder = Path(places.filesystem_broker_options(system.data_dir)["data_folder_in"])
+    for message in folder.glob(f"*.{_QUEUE}.msg"):
+        message.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -46,6 +46,8 @@ def running(*, broker: str) -> Iterator[OwnSystem]:
         BenchFailed: a part of it does not start.
     """
     with ExitStack() as stack:
+        # Told to end, it still ends what it started, which lives in sessions of its own.
+        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, signal.default_int_handler))
         # Short: PostgreSQL's unix socket lies in it.
         folder = Path(tempfile.mkdtemp(prefix="po-bench-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
