@@ -19,7 +19,7 @@ from paymentops.core.errors import InvalidInput
 from paymentops.core.money import LARGEST_MINOR
 from paymentops.incidents.states import Severity
 from paymentops.incidents.states import State as IncidentState
-from paymentops.payments.states import AttemptState, PaymentState, RefundState
+from paymentops.payments.states import AttemptState, DisputeState, EvidenceState, PaymentState, RefundState
 
 _DIGITS: Final = re.compile(r"[+\-\u2212]?[\d.,' \u00a0\u202f\u2019]*\d[\d.,' \u00a0\u202f\u2019]*")
 _LABELS: Final[dict[str, str]] = {
@@ -30,6 +30,7 @@ _LABELS: Final[dict[str, str]] = {
     **{state.value: str(state.label) for state in ProposalState},
     **{state.value: str(state.label).lower() for state in PeriodState},
     **{state.value: str(state.label) for state in IncidentState},
+    **{state.value: str(state.label) for state in (*DisputeState, *EvidenceState)},
     **{severity.value: severity.value for severity in Severity},
     CheckState.PASSED.value: "passed",
     CheckState.DRIFTED.value: "drifted",
@@ -46,6 +47,10 @@ _TONES: Final[dict[str, str]] = {
     **dict.fromkeys(("REQUIRES_ACTION", "ACTION_REQUIRED"), "held"),
     **dict.fromkeys(("FAILED", "DECLINED", "REJECTED", "REVERSED", "REFUSED", "DRIFTED", "SEV1"), "bad"),
     **dict.fromkeys(("VOIDED", "EXPIRED", "CANCELED", "WITHDRAWN", "SUPPRESSED", "MERGED"), "over"),
+    **dict.fromkeys(("WON", "SUBMITTED"), "good"),
+    **dict.fromkeys(("INQUIRY", "WON_PROVISIONAL", "PRE_ARBITRATION", "ARBITRATION"), "held"),
+    **dict.fromkeys(("LOST", "MISSED"), "bad"),
+    **dict.fromkeys(("INQUIRY_CLOSED", "ACCEPTED"), "over"),
 }
 _SYMBOLS: Final = {"good": "✓", "held": "◐", "doubt": "?", "bad": "✕", "over": "■", "wait": "…"}
 

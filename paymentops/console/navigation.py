@@ -36,6 +36,7 @@ _GROUPS: Final = (
         (
             Item("Overview", "dashboard", "index"),
             Item("Payments", "payments", "payments_payment_changelist", "payments.view_payment", below=("payments/",)),
+            Item("Disputes", "gavel", "disputes", "payments.view_dispute"),
         ),
     ),
     (

@@ -12,6 +12,7 @@ from unfold.sites import UnfoldAdminSite
 from paymentops.console import search
 from paymentops.console.pages import (
     dead_letters,
+    disputes,
     duplicates,
     incidents,
     overview,
@@ -40,6 +41,7 @@ class ConsoleSite(UnfoldAdminSite):
             ),
             path("sources/<str:source_type>/<uuid:source_id>", self.admin_view(payments.source), name="source"),
             *ledger.addresses(self),
+            *disputes.addresses(self),
             *incidents.addresses(self),
             *unknown_outcomes.addresses(self),
             *providers.addresses(self),

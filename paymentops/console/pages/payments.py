@@ -16,7 +16,7 @@ from paymentops.console import checks, formats
 from paymentops.console.pages import shell
 from paymentops.core import ids
 from paymentops.payments import timeline
-from paymentops.payments.models import Attempt, Capture, Payment, Refund
+from paymentops.payments.models import Attempt, Capture, Dispute, Payment, Refund
 from paymentops.payments.queries import retrying
 from paymentops.payments.timeline import Lane, Moment, Record
 
@@ -101,6 +101,7 @@ def source(request: HttpRequest, source_type: str, source_id: UUID) -> HttpRespo
         "payment": Payment.objects.filter(pk=source_id).values_list("pk", flat=True),
         "capture": Capture.objects.filter(pk=source_id).values_list("payment", flat=True),
         "refund": Refund.objects.filter(pk=source_id).values_list("payment", flat=True),
+        "dispute": Dispute.objects.filter(pk=source_id, payment__isnull=False).values_list("payment", flat=True),
     }
     found = payment_ids[source_type].first() if source_type in payment_ids else None
     if found is None:
@@ -135,6 +136,8 @@ def _header(request: HttpRequest, record: Record) -> dict[str, Any]:
             ("taken back", payment.reversed),
             ("refunded", payment.refunded),
             ("refunds on their way", payment.refund_reserved),
+            ("disputed", payment.disputed),
+            ("charged back", payment.charged_back),
             ("came back, owed to the payer", payment.returned),
         ],
     }

@@ -12,7 +12,16 @@ from paymentops.core import ids
 from paymentops.core.errors import NotFound
 from paymentops.events.models import OutboxEvent
 from paymentops.idempotency.models import IdempotencyKey
-from paymentops.payments.models import Attempt, Cancellation, Capture, Payment, ProviderCall, Refund, Resumption
+from paymentops.payments.models import (
+    Attempt,
+    Cancellation,
+    Capture,
+    Dispute,
+    Payment,
+    ProviderCall,
+    Refund,
+    Resumption,
+)
 from paymentops.payments.models.payment import PaymentQuerySet
 from paymentops.payments.states import SETTLED_DOWN_PAYMENT_STATES, AttemptState
 from paymentops.providers import contract
@@ -211,6 +220,9 @@ _LOOK_UPS: Final[dict[str, Callable[[UUID], Any]]] = {
     ids.Prefix.CANCELLATION: lambda value: Cancellation.objects.filter(pk=value).values_list("payment", flat=True),
     ids.Prefix.RESUMPTION: lambda value: Resumption.objects.filter(pk=value).values_list("payment", flat=True),
     ids.Prefix.REFUND: lambda value: Refund.objects.filter(pk=value).values_list("payment", flat=True),
+    ids.Prefix.DISPUTE: lambda value: Dispute.objects.filter(pk=value, payment__isnull=False).values_list(
+        "payment", flat=True
+    ),
     ids.Prefix.ENTRY: _of_entry,
     ids.Prefix.EVENT: _of_event,
 }

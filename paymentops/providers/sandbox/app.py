@@ -7,8 +7,6 @@
 ``POST /v1/charges/{id}/refunds``           reference, amount
 ``POST /v1/completions``                    key, details: what the payer brought back for a charge that waits
 ``POST /v1/withdrawals``                    key: take back a charge that waits
-``POST /v1/disputes/{id}/accept``           gives up a dispute
-``POST /v1/disputes/{id}/evidence``         text: answers a dispute
 ``GET /v1/operations?key=`` / ``reference=``  what became of earlier requests
 ``GET``/``POST /pay/{operation}``           the payer's page; ``?result=decline`` declines
 ``PUT /admin/faults``, ``GET``              the fault profile
@@ -73,7 +71,6 @@ class Sandbox:
                 Route("/v1/operations", self._guarded(self._inquire)),
                 Route("/redirect/{operation_id}", self._page_to_come_back_from),
                 Route("/challenge/{operation_id}", self._page_to_come_back_from),
-                Route("/v1/disputes/{dispute_id}/{kind}", self._guarded(self._answer_dispute), methods=["POST"]),
                 Route("/pay/{operation_id}", self._payer_page),
                 Route("/pay/{operation_id}", self._payer_decides, methods=["POST"]),
                 Route("/admin/faults", self._guarded(self._show_faults)),
@@ -314,19 +311,6 @@ class Sandbox:
         change, now = await wire.read_dispute(request), wire.read_moment(request)
         dispute = self._disputes.change(request.path_params["dispute_id"], change, now=now)
         self._courier.announce_dispute(dispute)
-        return JSONResponse(dispute)
-
-    async def _answer_dispute(self, request: Request) -> Response:
-        key, text = await wire.read_answer(request)
-        dispute, is_new = self._disputes.answer(
-            request.path_params["dispute_id"],
-            key=key,
-            kind=request.path_params["kind"],
-            text=text,
-            now=wire.read_moment(request),
-        )
-        if is_new:
-            self._courier.announce_dispute(dispute)
         return JSONResponse(dispute)
 
     async def _take_back(self, request: Request) -> Response:

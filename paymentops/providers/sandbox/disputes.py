@@ -1,10 +1,9 @@
-"""Disputes of the sandbox's charges: opened and moved by an administrator, answered by the merchant.
+"""Disputes of the sandbox's charges: opened and moved by an administrator.
 
 Each move is told by a notification. The sandbox takes any status an administrator names, so that a test can tell
 things that no bank would.
 """
 
-import json
 import secrets
 import sqlite3
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any, Final
 
 from paymentops.providers.sandbox.truth import Refused, Truth
 
-_ANSWERABLE: Final = frozenset({"inquiry", "needs_response", "pre_arbitration"})
 _COLUMNS: Final = ("status", "stage", "amount", "currency", "fee", "reason", "evidence", "evidence_due_at")
 
 
@@ -80,29 +78,6 @@ class Disputes:
         with self._truth.changing() as db:
             return self._change(db, dispute_id, change, now)
 
-    def answer(self, dispute_id: str, *, key: str, kind: str, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
-        """Take the merchant's answer, once per key; return the dispute and whether the answer is new.
-
-        Raises:
-            Refused: there is no such dispute, it takes no answer any more, or the key was used for another answer.
-        """
-        with self._truth.changing() as db:
-            row = _row(db, dispute_id)
-            earlier = db.execute("SELECT * FROM dispute_answers WHERE key = ?", (key,)).fetchone()
-            if earlier is not None:
-                if (earlier["dispute_id"], earlier["kind"], earlier["text"]) != (dispute_id, kind, text):
-                    raise Refused(status=409, code="key_conflict", message="This key was used for another answer.")
-                return json.loads(earlier["answer"]), False
-            if row["status"] not in _ANSWERABLE:
-                raise Refused(status=422, code="not_answerable", message=f"The dispute is {row['status']}.")
-            given = Change(status="accepted") if kind == "accept" else _evidence_given(row)
-            document = self._change(db, dispute_id, given, now)
-            db.execute(
-                "INSERT INTO dispute_answers (key, dispute_id, kind, text, answer) VALUES (?, ?, ?, ?, ?)",
-                (key, dispute_id, kind, text, json.dumps(document)),
-            )
-            return document, True
-
     @staticmethod
     def _change(db: sqlite3.Connection, dispute_id: str, change: Change, now: datetime) -> dict[str, Any]:
         _row(db, dispute_id)
@@ -110,11 +85,6 @@ class Disputes:
         settings = ", ".join(f"{name} = :{name}" for name in columns)
         db.execute(f"UPDATE disputes SET {settings} WHERE id = :id", {**columns, "id": dispute_id})  # noqa: S608
         return _document(_row(db, dispute_id))
-
-
-def _evidence_given(row: sqlite3.Row) -> Change:
-    """An inquiry stays one; everything else is then looked at."""
-    return Change(evidence="submitted", status=None if row["status"] == "inquiry" else "under_review")
 
 
 def _row(db: sqlite3.Connection, dispute_id: str) -> sqlite3.Row:

@@ -68,14 +68,6 @@ CREATE TABLE IF NOT EXISTS disputes (
 );
 CREATE INDEX IF NOT EXISTS disputes_by_charge ON disputes (charge_id);
 
-CREATE TABLE IF NOT EXISTS dispute_answers (
-    key TEXT PRIMARY KEY,
-    dispute_id TEXT NOT NULL REFERENCES disputes (id),
-    kind TEXT NOT NULL,
-    text TEXT NOT NULL,
-    answer TEXT NOT NULL
-) WITHOUT ROWID;
-
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,

@@ -87,23 +87,6 @@ async def read_dispute(request: Request) -> Change:
     return Change(**body)
 
 
-async def read_answer(request: Request) -> tuple[str, str]:
-    """Read the key and the text with which a merchant answers a dispute.
-
-    Raises:
-        Refused: another kind of answer, a missing key, or no text for evidence.
-    """
-    key, kind = request.headers.get("idempotency-key", ""), request.path_params["kind"]
-    if kind not in {"accept", "evidence"}:
-        raise Refused(status=404, code="not_found", message="A dispute is answered by accept or evidence.")
-    if not _KEY.fullmatch(key):
-        raise Refused(status=400, code="key_malformed", message="Idempotency-Key must be 8 to 64 characters.")
-    text = (await read_object(request)).get("text", "")
-    if not isinstance(text, str) or (kind == "evidence" and not text):
-        raise _invalid("evidence needs a text")
-    return key, text
-
-
 @dataclass(frozen=True, slots=True)
 class Reversal:
     """What the administrator takes back: an operation, how much of it (0: all that is left), and a code for why."""
