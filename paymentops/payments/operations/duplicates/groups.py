@@ -119,8 +119,8 @@ def locked(payment: Payment, *, cause: DuplicateCause, fingerprint: str, now: da
             "cause": cause,
             "currency": payment.currency,
             "amount": payment.requested,
-            "first_seen_at": now,
-            "last_seen_at": now,
+            "first_seen_at": payment.created_at,
+            "last_seen_at": payment.created_at,
         },
     )
     return group
