@@ -294,6 +294,10 @@ CHARGEBACKS_BORNE_BY_CLIENTS: list[str] = env.list("PAYMENTOPS_CHARGEBACKS_BORNE
 DISPUTE_WARNING_DAYS = env.int("PAYMENTOPS_DISPUTE_WARNING_DAYS", 3)
 # How long two payments that look alike are suspected to be one, where a client has no window of its own.
 DUPLICATE_WINDOW_SECONDS = env.int("PAYMENTOPS_DUPLICATE_WINDOW_SECONDS", 600)
+# The most that is refunded without a second person, in minor units, by currency or by client and currency
+# ("cli_…:EUR"); and after how many hours one that waits is shown as overdue.
+REFUND_APPROVAL_LIMITS: dict[str, int] = env.dict("PAYMENTOPS_REFUND_APPROVAL_LIMITS", {}, subcast_values=int)
+REFUND_APPROVAL_HOURS = env.int("PAYMENTOPS_REFUND_APPROVAL_HOURS", 24)
 DEFAULT_PROVIDER = env.str("PAYMENTOPS_DEFAULT_PROVIDER", "sandbox")
 # Which providers get which payments, in which order and share; read and checked when a process starts.
 ROUTES_FILE = env.str("PAYMENTOPS_ROUTES_FILE", "")

@@ -76,6 +76,8 @@ FINANCE_APPROVER: Final = Role(
         "access.view_pii",
         "access.view_auditentry",
         "ledger.propose_journal",
+        "payments.propose_refund",
+        "payments.approve_refund",
         "ledger.approve_journal",
         "ledger.close_account",
         "ledger.close_period",

@@ -42,6 +42,7 @@ _GROUPS: Final = (
     (
         "Money",
         (
+            Item("Refunds to approve", "approval", "refunds_waiting", "payments.view_refund", below=("refunds/",)),
             Item("Accounts", "account_balance", "ledger_accounts", "ledger.view_account", below=("ledger/account",)),
             Item("Trial balance", "balance", "ledger_trial_balance", "ledger.view_account"),
             Item(

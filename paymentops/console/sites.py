@@ -18,6 +18,7 @@ from paymentops.console.pages import (
     overview,
     payments,
     providers,
+    refunds,
     unknown_outcomes,
 )
 from paymentops.console.pages.ledger import urls as ledger
@@ -43,6 +44,7 @@ class ConsoleSite(UnfoldAdminSite):
             *ledger.addresses(self),
             *disputes.addresses(self),
             *incidents.addresses(self),
+            *refunds.addresses(self),
             *unknown_outcomes.addresses(self),
             *providers.addresses(self),
             *dead_letters.addresses(self),

@@ -129,14 +129,14 @@ def resumption(row: Resumption) -> dict[str, Any]:
 
 def accepted_refund(row: Refund) -> dict[str, Any]:
     """Return the acceptance body of a refund."""
-    return _refund(row, state=RefundState.REQUESTED, version=1) | {"failure": None}
+    return _refund(row, state=RefundState.REQUESTED, version=1) | {"failure": None} | _approval(row)
 
 
 def refund(row: Refund) -> dict[str, Any]:
     """Return the present representation of a refund."""
     failure = {"code": row.failure_code, "message": row.failure_message} if row.failure_code else None
     body = _refund(row, state=RefundState(row.state), version=row.version)
-    return body | {"reversed": row.reversed, "failure": failure}
+    return body | {"reversed": row.reversed, "failure": failure} | _approval(row)
 
 
 def exposure(row: Exposure) -> dict[str, Any]:
@@ -252,6 +252,11 @@ def _capture(row: Capture, *, state: AttemptState) -> dict[str, Any]:
         "state": state.value,
         "created_at": moment(row.created_at),
     }
+
+
+def _approval(row: Refund) -> dict[str, Any]:
+    """Return why a second person decides, only where one does: earlier answers must stay as they were."""
+    return {"approval": {"reason": row.approval}} if row.approval else {}
 
 
 def _refund(row: Refund, *, state: RefundState, version: int) -> dict[str, Any]:

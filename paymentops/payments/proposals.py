@@ -26,4 +26,10 @@ BREAKER_CLOSING: Final = Kind(
     may_propose="payments.propose_breaker",
     may_approve="payments.approve_breaker",
 )
-KINDS: Final = (OUTCOME, BREAKER_OPENING, BREAKER_CLOSING)
+REFUND: Final = Kind(
+    name="payments.refund",
+    title="Refund over the limit",
+    may_propose="payments.propose_refund",
+    may_approve="payments.approve_refund",
+)
+KINDS: Final = (OUTCOME, BREAKER_OPENING, BREAKER_CLOSING, REFUND)

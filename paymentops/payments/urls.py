@@ -8,7 +8,14 @@ from paymentops.payments.api.duplicates import DuplicatesView
 from paymentops.payments.api.notifications import WebhookView
 from paymentops.payments.api.reading import CaptureView, PaymentsView, PaymentView, RefundView
 from paymentops.payments.api.timeline import TimelineView
-from paymentops.payments.api.writing import BatchView, CancelView, CapturesView, RefundsView, ResumeView
+from paymentops.payments.api.writing import (
+    BatchView,
+    CancelView,
+    CapturesView,
+    RefundCancelView,
+    RefundsView,
+    ResumeView,
+)
 
 urlpatterns = [
     path("payments", PaymentsView.as_view(), name="payments"),
@@ -23,6 +30,7 @@ urlpatterns = [
     path("captures/<str:capture_id>", CaptureView.as_view(), name="capture"),
     path("disputes", DisputesView.as_view(), name="disputes"),
     path("disputes/<str:dispute_id>", DisputeView.as_view(), name="dispute"),
+    path("refunds/<str:refund_id>/cancel", RefundCancelView.as_view(), name="refund-cancel"),
     path("refunds/<str:refund_id>", RefundView.as_view(), name="refund"),
     path("ambiguous-outcomes", AmbiguousOutcomesView.as_view(), name="ambiguous-outcomes"),
     path("ambiguous-outcomes/<str:attempt_id>", AmbiguousOutcomeView.as_view(), name="ambiguous-outcome"),

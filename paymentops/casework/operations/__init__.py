@@ -7,6 +7,7 @@ from paymentops.casework.operations.deciding import (
     OwnProposal,
     StaleFacts,
     approve,
+    overtake,
     reject,
     withdraw,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "edit_comment",
     "forget_forms",
     "hand_over",
+    "overtake",
     "propose",
     "reject",
     "release",

@@ -12,7 +12,7 @@ from paymentops.access.actors import Actor
 from paymentops.access.models import User
 from paymentops.casework import facts, kinds
 from paymentops.casework.facts import Change
-from paymentops.casework.models import Proposal, ProposalState
+from paymentops.casework.models import Proposal, ProposalState, Subject
 from paymentops.casework.operations import moving, rights
 from paymentops.casework.operations.proposing import reason_of
 from paymentops.core import failpoints
@@ -149,6 +149,21 @@ def withdraw(*, proposal_id: UUID, version: int, by: Actor, reason: str, now: da
     if not _is_proposer(proposal, by):
         raise rights.NotAllowed("Only who proposed this can withdraw it; you can reject it.")
     moving.move(proposal, proposal.withdraw, cause=f"withdrawn:{version}", by=by, note=note, now=now)
+    return proposal
+
+
+@transaction.atomic
+def overtake(*, kind: str, subject: Subject, why: str, by: Actor, now: datetime) -> Proposal | None:
+    """End the open proposal of a kind about a thing that needs no decision any more: it goes stale, if there is one.
+
+    Locks the proposal and emits ``casework.stale``.
+    """
+    about = Proposal.objects.undecided().about(subject.type, subject.id).filter(kind=kind)
+    proposal = about.select_for_update(of=("self",)).first()
+    if proposal is None:
+        return None
+    cause = f"stale:{proposal.version}"
+    moving.move(proposal, lambda: proposal.go_stale(why=why), cause=cause, by=by, note=why, now=now)
     return proposal
 
 

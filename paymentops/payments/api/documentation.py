@@ -166,11 +166,20 @@ REFUND: Final[dict[str, Any]] = {
     "tags": ["Refunds"],
     "summary": "Refund part or all of what was captured",
     "description": "The amount is reserved at once, so refunds that together exceed the capture are refused however "
-    "many arrive at the same time.",
+    "many arrive at the same time. 202 when it is over the limit that the operator set, by itself or together with "
+    "earlier ones: it then stays `REQUESTED`, `approval` says why, and a person approves or rejects it.",
     "parameters": [_KEY],
     "request": s.RefundBody,
-    "responses": {201: s.RefundSchema, **_PROBLEMS},
+    "responses": {201: s.RefundSchema, 202: s.RefundSchema, **_PROBLEMS},
     "examples": [OpenApiExample("A part", value={"amount": 2500, "reason": "damaged item"}, request_only=True)],
+}
+REFUND_CANCEL: Final[dict[str, Any]] = {
+    "operation_id": "cancel_refund",
+    "tags": ["Refunds"],
+    "summary": "Cancel a refund that has not left",
+    "description": "Frees its sum. It ends one named refund, so it needs no key: repeated, it answers the same.",
+    "request": s.CancelBody,
+    "responses": {200: s.RefundSchema, **_PROBLEMS},
 }
 REFUND_DETAIL: Final[dict[str, Any]] = {
     "operation_id": "get_refund",

@@ -11,6 +11,7 @@ from paymentops.core import ids
 from paymentops.core.errors import InvalidInput
 from paymentops.core.fields import Currency, Metadata, MinorUnits, Strict, Text
 from paymentops.core.money import Money
+from paymentops.payments.approvals import Approval
 from paymentops.payments.commands import CreatePayment
 from paymentops.payments.models import Cancellation, Resumption
 from paymentops.payments.states import AttemptState, CaptureMode, FailureClass, PaymentState, RefundState
@@ -259,6 +260,12 @@ class RefundFailureSchema(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class ApprovalSchema(serializers.Serializer[Any]):
+    """A second person decides on the refund."""
+
+    reason = serializers.ChoiceField(choices=[value for value in Approval.values if value])
+
+
 class RefundSchema(serializers.Serializer[Any]):
     """A refund."""
 
@@ -270,6 +277,7 @@ class RefundSchema(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=RefundState.choices)
     reversed = serializers.IntegerField(required=False, help_text="How much of it came back after it had succeeded.")
     failure = RefundFailureSchema(allow_null=True)
+    approval = ApprovalSchema(required=False, help_text="Only where a second person decides on it.")
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
 

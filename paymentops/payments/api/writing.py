@@ -17,7 +17,7 @@ from paymentops.core.api import invalid_input
 from paymentops.core.errors import ApplicationError, InvalidInput
 from paymentops.core.json_view import JsonView
 from paymentops.idempotency import keys
-from paymentops.payments import doorbell
+from paymentops.payments import bodies, doorbell
 from paymentops.payments.api import answers, documentation
 from paymentops.payments.api.serializers import (
     BatchItemBody,
@@ -28,7 +28,7 @@ from paymentops.payments.api.serializers import (
     ResumeBody,
 )
 from paymentops.payments.commands import CancelPayment, CapturePayment, RefundPayment, ResumePayment
-from paymentops.payments.operations import accepting, requesting
+from paymentops.payments.operations import accepting, approving, requesting
 from paymentops.payments.operations.accepting import Accepted, Keyed, Result
 
 MOST_PER_BATCH: Final = 1000
@@ -165,6 +165,23 @@ def _ringing() -> Iterator[None]:
         yield
     finally:
         doorbell.ring()
+
+
+class RefundCancelView(JsonView):
+    """Cancellation of one refund."""
+
+    required_scopes: ClassVar = {"POST": Scope.REFUNDS_WRITE}
+
+    @extend_schema(**documentation.REFUND_CANCEL)
+    def post(self, request: Request, refund_id: str) -> HttpResponse:
+        """Cancel a refund that waits for approval or has not left yet."""
+        _values(CancelBody, request)
+        found = approving.cancel(
+            client_id=answers.requester(request).client_id,
+            refund_id=ids.parse(ids.Prefix.REFUND, refund_id),
+            now=clock.now(),
+        )
+        return answers.representation(bodies.refund(found))
 
 
 def _values(kind: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

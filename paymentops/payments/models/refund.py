@@ -9,6 +9,7 @@ from django_fsm import FSMField, transition
 from paymentops.core import ids
 from paymentops.core.money import Money
 from paymentops.idempotency.models import IdempotencyKey
+from paymentops.payments.approvals import Approval
 from paymentops.payments.models.moving import Versioned
 from paymentops.payments.models.payment import Payment
 from paymentops.payments.states import RefundState
@@ -21,7 +22,7 @@ class Refund(Versioned):
     """One refund. Its amount is reserved on the payment from the request until its end.
 
     ``reversed`` is how much of it came back after it had succeeded; ``from_returned`` how much of it pays out again
-    what came back of an earlier refund of the payment.
+    what came back of an earlier refund of the payment. ``approval`` is why it needed a second person; it never changes.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -33,6 +34,7 @@ class Refund(Versioned):
     reversed = models.BigIntegerField(default=0, db_default=0)
     from_returned = models.BigIntegerField(default=0, db_default=0)
     reason = models.CharField(max_length=200, blank=True)
+    approval = models.CharField(max_length=10, blank=True, choices=Approval.choices, default="", db_default="")
     failure_code = models.CharField(max_length=80, blank=True)
     failure_message = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField()
@@ -40,6 +42,10 @@ class Refund(Versioned):
 
     class Meta:
         ordering: ClassVar = ["id"]
+        permissions: ClassVar = [
+            ("propose_refund", "Can propose refunds that need approval"),
+            ("approve_refund", "Can approve and reject refunds that others asked for"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
             models.CheckConstraint(
@@ -66,6 +72,12 @@ class Refund(Versioned):
     @transition(field=state, source=S.REQUESTED, target=S.APPROVED)
     def approve(self) -> None:
         """It may be sent."""
+
+    @transition(field=state, source=S.REQUESTED, target=S.REJECTED)
+    def reject(self, *, code: str, message: str) -> None:
+        """A second person did not agree; the sum is free again."""
+        self.failure_code = code[:80]
+        self.failure_message = message[:300]
 
     @transition(field=state, source=S.APPROVED, target=S.DISPATCHED)
     def dispatch(self) -> None:

@@ -6,8 +6,12 @@ The payment is locked; the caller's transaction is open.
 from datetime import datetime
 from typing import Final
 
+from paymentops.access.actors import Actor
+from paymentops.casework import operations as casework
+from paymentops.casework.models import Subject
 from paymentops.payments.models import Attempt, Cause, Payment, Refund
 from paymentops.payments.operations import books, moving
+from paymentops.payments.proposals import REFUND
 from paymentops.payments.states import AttemptState, RefundState
 
 _UNSENT: Final = (RefundState.REQUESTED, RefundState.APPROVED, RefundState.DISPATCHED)
@@ -26,6 +30,9 @@ def withdraw(payment: Payment, refund: Refund, *, cause: Cause, code: str, now: 
     refund.cancel(code=code, message=cause.reason)
     free(payment, refund, occurred_at=now, now=now)
     moving.save_refund_moved(refund, before=before, cause=cause, occurred_at=now, now=now)
+    casework.overtake(
+        kind=REFUND.name, subject=subject(refund), why=cause.reason, by=Actor.system("payments.refunds"), now=now
+    )
     return True
 
 
@@ -39,6 +46,11 @@ def withdraw_unpaid(payment: Payment, *, now: datetime) -> None:
             "capture_reversed", refund.public_id, reason="The capture that would have paid it was taken back."
         )
         withdraw(payment, refund, cause=cause, code="capture_reversed", now=now)
+
+
+def subject(refund: Refund) -> Subject:
+    """Name a refund as what a proposal is about."""
+    return Subject("refund", refund.public_id)
 
 
 def free(payment: Payment, refund: Refund, *, occurred_at: datetime, now: datetime) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from paymentops.access.actors import Actor
 from paymentops.core import failpoints, ids
 from paymentops.core.errors import Conflict, NotFound
 from paymentops.core.failpoints import Point
@@ -22,7 +23,7 @@ from paymentops.idempotency.operations import Use
 from paymentops.payments import bodies
 from paymentops.payments.commands import CancelPayment, CapturePayment, RefundPayment, ResumePayment
 from paymentops.payments.models import Attempt, Cancellation, Capture, Cause, Payment, Refund, Resumption
-from paymentops.payments.operations import asking, books, moving, payer, preparing, resuming, withdrawing
+from paymentops.payments.operations import approving, asking, books, moving, payer, preparing, resuming, withdrawing
 from paymentops.payments.operations.accepting import Accepted, Requester
 from paymentops.payments.states import AttemptState, PaymentState
 from paymentops.providers import contract, registry
@@ -90,6 +91,8 @@ def capture(*, requester: Requester, key: str, command: CapturePayment, now: dat
 def refund(*, requester: Requester, key: str, command: RefundPayment, now: datetime) -> Accepted:
     """Accept a refund of part or all of what was captured; its amount is reserved at once.
 
+    One over the limit waits for a second person (202), see ``approving``.
+
     Raises:
         NotFound: this client has no such payment.
         NotRefundable: more is asked for than is left; the key stays free.
@@ -108,6 +111,7 @@ def refund(*, requester: Requester, key: str, command: RefundPayment, now: datet
             amount=amount.minor,
             currency=payment.currency,
             reason=command.reason,
+            approval=approving.needed(payment, amount.minor),
             from_returned=payment.take_returned(amount),
             created_at=now,
             updated_at=now,
@@ -119,12 +123,16 @@ def refund(*, requester: Requester, key: str, command: RefundPayment, now: datet
         payment.reserve_refund(amount)
         moving.save_payment_changed(payment, now=now)
         books.refund_requested(payment, row, now=now)
-        _approve(row, now)
-        preparing.prepare_refund(payment, row, now=now)
+        if row.approval:
+            approving.ask(row, by=Actor.client(requester.actor), now=now)
+        else:
+            _approve(row, now)
+            preparing.prepare_refund(payment, row, now=now)
         return accepted
 
     def replay(resource_id: UUID) -> tuple[bytes, int]:
-        return bodies.to_bytes(bodies.accepted_refund(Refund.objects.get(pk=resource_id))), 201
+        row = Refund.objects.get(pk=resource_id)
+        return bodies.to_bytes(bodies.accepted_refund(row)), 202 if row.approval else 201
 
     return _accept(use=use, payment_id=command.payment_id, resource_type="refund", make=make, replay=replay, now=now)
 
@@ -280,10 +288,10 @@ def _refundable(payment: Payment, wanted: int | None) -> int:
 
 
 def _approve(row: Refund, now: datetime) -> None:
-    """Approve at once: a refund needs a second person only above a limit, and none is set."""
+    """Approve at once: a refund needs a second person only above a limit."""
     before = row.state
     row.approve()
-    cause = Cause("policy", "no_limit", reason="No approval limit applies.")
+    cause = Cause("policy", "within_limit", reason="It needs no second person.")
     moving.save_refund_moved(row, before=before, cause=cause, occurred_at=now, now=now)
 
 

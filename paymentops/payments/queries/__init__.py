@@ -8,6 +8,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from ledger.models import Entry, State
+from paymentops.casework import queries as casework
+from paymentops.casework.models import Proposal
 from paymentops.core import ids
 from paymentops.core.errors import NotFound
 from paymentops.events.models import OutboxEvent
@@ -23,6 +25,7 @@ from paymentops.payments.models import (
     Resumption,
 )
 from paymentops.payments.models.payment import PaymentQuerySet
+from paymentops.payments.proposals import REFUND
 from paymentops.payments.states import SETTLED_DOWN_PAYMENT_STATES, AttemptState
 from paymentops.providers import contract
 
@@ -59,6 +62,20 @@ def refund_of(*, client_id: UUID, refund_id: UUID) -> Refund:
     if refund is None:
         raise NotFound("This API client has no refund under this id.")
     return refund
+
+
+def proposed_refund(proposal: Proposal) -> Refund:
+    """Return the refund that a proposal of the kind ``payments.refund`` is about, with its payment."""
+    refund_id = ids.parse(ids.Prefix.REFUND, proposal.subject_id)
+    return Refund.objects.select_related("payment").get(pk=refund_id)
+
+
+def refunds_to_decide(*, limit: int) -> list[tuple[Refund, Proposal]]:
+    """Return the refunds that wait for a second person with their open proposals, the oldest first."""
+    proposals = list(casework.proposals().filter(kind=REFUND.name, state="PROPOSED").order_by("id")[:limit])
+    wanted = [ids.parse(ids.Prefix.REFUND, proposal.subject_id) for proposal in proposals]
+    found = Refund.objects.select_related("payment").in_bulk(wanted)
+    return [(found[refund_id], proposal) for refund_id, proposal in zip(wanted, proposals, strict=True)]
 
 
 def refunds_of(payment: Payment) -> list[Refund]:

@@ -212,12 +212,28 @@ FROM payments_webhookdelivery d, LATERAL (VALUES
 WHERE is_broken
 """
 
+# Over the limit, money leaves only if a second person agreed; what waits must be there to be decided on.
+_SECOND_PERSON_ON_REFUNDS: Final = """
+SELECT format('ref_%s: is %s, needed a second person and has %s', replace(refund.id::text, '-', ''), refund.state,
+              missing)
+FROM payments_refund refund, LATERAL (VALUES
+    ('CARRIED_OUT', refund.state NOT IN ('REQUESTED', 'REJECTED', 'CANCELED'), 'no approval'),
+    ('PROPOSED', refund.state = 'REQUESTED', 'nothing to decide on')
+) AS wanted (state, matters, missing)
+WHERE (refund.approval <> '' OR refund.state = 'REQUESTED') AND wanted.matters
+  AND NOT EXISTS (SELECT FROM casework_proposal proposal
+                  WHERE proposal.kind = 'payments.refund' AND proposal.subject_type = 'refund'
+                    AND proposal.subject_id = 'ref_' || replace(refund.id::text, '-', '')
+                    AND proposal.state = wanted.state)
+"""
+
 STATEMENTS: Final = MappingProxyType(
     {
         "payments.accepted_whole": _ACCEPTED_WHOLE,
         "payments.keys_have_resource": _KEYS_HAVE_RESOURCE,
         "payments.requests_have_key": _REQUESTS_HAVE_KEY,
         "payments.requests_have_attempt": _REQUESTS_HAVE_ATTEMPT,
+        "payments.second_person_on_refunds": _SECOND_PERSON_ON_REFUNDS,
         "payments.sent_only_when_committed": _SENT_ONLY_WHEN_COMMITTED,
         "payments.answered_once": _ANSWERED_ONCE,
         "payments.provider_keys_derived": _PROVIDER_KEYS,
