@@ -16,6 +16,7 @@
 ``POST /admin/disputes/{id}``               moves a dispute: the same names
 ``POST /admin/reversals``                   takes back what an operation moved: operation, amount (or all), code
 ``GET /admin/events?after=``                every notification and how often it was delivered
+``GET /admin/struck``                       how often each fault has struck
 ==========================================  =======================================================================
 
 All but the payer's page and ``/healthz`` need ``Authorization: Bearer <key>``; money needs an ``Idempotency-Key``.
@@ -35,7 +36,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from paymentops.providers.sandbox import faults, reversals, wire
+from paymentops.providers.sandbox import faults, reversals, struck, wire
 from paymentops.providers.sandbox.disputes import Disputes
 from paymentops.providers.sandbox.notices import Courier, Destination
 from paymentops.providers.sandbox.tokens import TOKENS, Fault, Kind, Notice
@@ -81,6 +82,7 @@ class Sandbox:
                 Route("/admin/disputes/{dispute_id}", self._guarded(self._move_dispute), methods=["POST"]),
                 Route("/admin/reversals", self._guarded(self._take_back), methods=["POST"]),
                 Route("/admin/events", self._guarded(self._show_events)),
+                Route("/admin/struck", self._guarded(self._show_struck)),
             ],
             lifespan=self._lifespan,
         )
@@ -128,6 +130,8 @@ class Sandbox:
             profile=self._profile,
             earlier=self._truth.charges_before(reference=order.reference, key=order.key),
         )
+        if verdict.fault is not Fault.NONE:
+            struck.count(self._truth, verdict.fault)
         base = f"{request.url.scheme}://{request.url.netloc}"
 
         def carry_out() -> Done:
@@ -241,6 +245,8 @@ class Sandbox:
         self._asked[key or reference] += 1
         asked = self._asked[key or reference]
         fault = faults.inquiry_fault(key=key or reference, asked=asked, profile=self._profile)
+        if fault is not Fault.NONE:
+            struck.count(self._truth, "inquiry_timeout" if fault is Fault.TIMEOUT_BEFORE else "inquiry_error")
         if fault is Fault.TIMEOUT_BEFORE:
             await request.body()
             await wire.hold_open(request, seconds=self._profile.hang_seconds)
@@ -331,6 +337,10 @@ class Sandbox:
         except ValueError as error:
             raise Refused(status=400, code="invalid_request", message="after is a number.") from error
         return JSONResponse({"events": self._courier.events(after=after)})
+
+    async def _show_struck(self, request: Request) -> Response:
+        del request
+        return JSONResponse(struck.counts(self._truth))
 
     async def _forget(self, request: Request) -> Response:
         del request

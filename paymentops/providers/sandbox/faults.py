@@ -57,7 +57,10 @@ class UnreadableProfile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How often what goes wrong. Rates are shares from 0 to 1; all times are seconds but ``latency_ms``."""
+    """How often what goes wrong. Rates are shares from 0 to 1; all times are seconds but ``latency_ms``.
+
+    ``ahead_seconds`` is by how much the provider's own clock is ahead: of notifications and of what settles by itself.
+    """
 
     seed: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -67,6 +70,7 @@ class Profile:
     late_effect_seconds: float = 2.0
     pending_seconds: float = 2.0
     webhook_late_seconds: float = 3.0
+    ahead_seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Return the profile the way ``PUT /admin/faults`` takes it."""

@@ -13,11 +13,12 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx
 
+from paymentops.providers.sandbox import struck
 from paymentops.providers.sandbox.faults import Profile
 from paymentops.providers.sandbox.tokens import Notice
 from paymentops.providers.sandbox.truth import Truth
@@ -66,6 +67,8 @@ class Courier:
 
     def _write(self, kind: str, document: dict[str, Any], *, at: str) -> None:
         notice = self._truth.notice_of(document["charge"])
+        if notice is not Notice.NORMAL:
+            struck.count(self._truth, f"webhook_{notice}")
         event_id = f"evt_{secrets.token_hex(12)}"
         body = json.dumps(
             {
@@ -115,9 +118,12 @@ class Courier:
             return time.time() + late * secrets.randbelow(1000) / 1000
         return time.time()
 
+    def _ahead(self) -> timedelta:
+        return timedelta(seconds=self._profile().ahead_seconds)
+
     def _settle_due(self) -> None:
         for operation_id in self._truth.due_to_settle(epoch=time.time()):
-            settled = self._truth.settle(operation_id, approve=True, now=datetime.now(UTC))
+            settled = self._truth.settle(operation_id, approve=True, now=datetime.now(UTC) + self._ahead())
             if settled is not None:
                 self.announce(settled)
 
@@ -146,7 +152,7 @@ class Courier:
             )
 
     async def _post(self, client: httpx.AsyncClient, *, event_id: str, body: bytes) -> bool:
-        timestamp = str(int(time.time()))
+        timestamp = str(int(time.time() + self._ahead().total_seconds()))
         headers = {
             "Content-Type": "application/json",
             "Sandbox-Event-Id": event_id,

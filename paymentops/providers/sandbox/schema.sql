@@ -68,6 +68,11 @@ CREATE TABLE IF NOT EXISTS disputes (
 );
 CREATE INDEX IF NOT EXISTS disputes_by_charge ON disputes (charge_id);
 
+CREATE TABLE IF NOT EXISTS struck (
+    fault TEXT PRIMARY KEY,
+    times INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,

@@ -240,7 +240,7 @@ class Truth:
     def forget_everything(self) -> None:
         """Delete all charges, operations and events."""
         with self.changing() as db:
-            for table in ("disputes", "operations", "charges", "dispatches", "events"):
+            for table in ("disputes", "operations", "charges", "dispatches", "events", "struck"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
 
     def _add_columns_of_later(self) -> None:
