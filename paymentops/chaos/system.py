@@ -16,7 +16,6 @@ from urllib.parse import quote
 import httpx
 import psycopg
 
-from paymentops.core.errors import ApplicationError
 from paymentops.local import places, record, system
 
 SERVICES: Final = ("chaos-shop", "chaos-kiosk")
@@ -52,12 +51,8 @@ _OWN: Final = {
 }
 
 
-class ChaosRefused(ApplicationError):
+class ChaosRefused(Exception):
     """The run cannot begin or go on; the sentence says why."""
-
-    code = "chaos.refused"
-    status = 409
-    title = "The chaos run could not be carried out"
 
 
 class System:

@@ -16,6 +16,7 @@ from rich.console import Console
 from paymentops.chaos import planning, report, running, system
 from paymentops.chaos.report import Report
 from paymentops.chaos.running import Run
+from paymentops.chaos.system import ChaosRefused
 from paymentops.core.errors import ApplicationError
 from paymentops.local import commandline, embedded
 
@@ -93,8 +94,8 @@ def _run(
         made = running.run(
             Run(plan=plan, data_dir=data_dir, code_dir=settings.BASE_DIR, progress=progress, template=template)
         )
-    except ApplicationError as refusal:
-        raise CommandError(f"Seed {seed}: {refusal.detail}\nThe data directory is kept: {data_dir}") from refusal
+    except (ApplicationError, ChaosRefused) as refusal:
+        raise CommandError(f"Seed {seed}: {refusal}\nThe data directory is kept: {data_dir}") from refusal
     if made.ok and folder is None:
         shutil.rmtree(data_dir, ignore_errors=True)
     return made
@@ -107,8 +108,8 @@ def _template(folder: Path | None) -> Path:
     template = Path(tempfile.mkdtemp(prefix="chaos-template-", dir=folder))
     try:
         system.prepare(data_dir=template, code_dir=settings.BASE_DIR)
-    except ApplicationError as refusal:
-        raise CommandError(refusal.detail) from refusal
+    except ChaosRefused as refusal:
+        raise CommandError(str(refusal)) from refusal
     return template
 
 
