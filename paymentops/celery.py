@@ -16,6 +16,8 @@ TRANSPORT_ALIASES["filesystem"] = "paymentops.local.broker:Transport"
 
 app = Celery("paymentops")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# A pool that lost a process may stand still for ever over a broker made of files; ours ends the worker instead.
+app.conf.worker_pool = "paymentops.local.pool:TaskPool"
 app.autodiscover_tasks()
 
 

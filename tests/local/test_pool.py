@@ -6,11 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from paymentops.celery import app
 from paymentops.local import pool
 
 
-def test_the_workers_pool_is_ours(settings):
-    assert settings.CELERY_WORKER_POOL == "paymentops.local.pool:TaskPool"
+def test_the_workers_pool_is_ours():
+    assert app.conf.worker_pool == "paymentops.local.pool:TaskPool"
     assert pool.TaskPool.BlockingPool is pool.WholePool
 
 
