@@ -20,14 +20,14 @@ _ASKED_TO_END: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 logger = logging.getLogger(__name__)
 
 
-class WholePool(Pool):  # type: ignore[misc] # billiard has no types
+class WholePool(Pool):
     """A pool that ends the worker when one of its processes was killed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "on_process_down": end_with})
 
 
-class TaskPool(prefork.TaskPool):  # type: ignore[misc] # celery has no types
+class TaskPool(prefork.TaskPool):
     """Celery's prefork pool with the one above in place of billiard's."""
 
     BlockingPool = WholePool
