@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 type Waits[T] = Generator[float, None, T]
 
 _PATIENCE: Final = 4.0
-_ORDERS_AT_ONCE: Final = 10
+ORDERS_AT_ONCE: Final = 10
 # Longer than any fault lasts; an order that has not come to rest by then is stuck.
 _GIVES_UP_AFTER: Final = 150.0
 _SETTLED: Final = frozenset(
@@ -38,7 +38,7 @@ class TakesTooLong(Exception):
 
 
 class Client(threading.Thread):
-    """One client with its orders. ``may_start`` tells whether an order's turn has come; ``started`` counts it."""
+    """One client with its orders. ``may_start`` tells whether an order's turn has come; ``ended`` hears of its end."""
 
     def __init__(
         self,
@@ -49,13 +49,13 @@ class Client(threading.Thread):
         orders: list[Order],
         journal: Journal,
         may_start: Callable[[Order], bool],
-        started: Callable[[], None],
+        ended: Callable[[], None],
     ) -> None:
         super().__init__(name=f"client-{number}", daemon=True)
         self._orders = iter(orders)
         self._journal = journal
         self._may_start = may_start
-        self._counts = started
+        self._ended = ended
         self._over = threading.Event()
         self._chance = Random(number)  # noqa: S311 - how long to wait, no secret
         self._services = [_service(url, secret) for secret in secrets]
@@ -74,16 +74,17 @@ class Client(threading.Thread):
         waiting: list[tuple[float, int, Order, Waits[None]]] = []
         while (order is not None or waiting) and not self._over.is_set():
             now = time.monotonic()
-            if order is not None and len(waiting) < _ORDERS_AT_ONCE and self._may_start(order):
+            if order is not None and len(waiting) < ORDERS_AT_ONCE and self._may_start(order):
                 heapq.heappush(waiting, (now, order.number, order, self._course(order)))
-                self._counts()
                 order = next(self._orders, None)
             if not waiting or waiting[0][0] > now:
                 time.sleep(0.02)
                 continue
             _, number, due, course = heapq.heappop(waiting)
             pause = self._go_on(due, course)
-            if pause is not None:
+            if pause is None:
+                self._ended()
+            else:
                 heapq.heappush(waiting, (time.monotonic() + pause, number, due, course))
         for service in self._services:
             service.close()

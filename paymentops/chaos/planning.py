@@ -13,8 +13,8 @@ from paymentops.core.failpoints import Plan as Strikes
 
 _CURRENCIES: Final = ("EUR", "EUR", "EUR", "USD", "GBP", "JPY")
 _PER: Final = 500
-# The first payments go through before anything strikes, and the last ones meet no new fault before they are sent.
-_FIRST, _LAST = 0.03, 0.95
+# The first payments go through before anything strikes, and the last ones meet no new blow.
+_FIRST, _LAST = 0.03, 0.93
 # A point that few payments pass is struck among its first so many hits.
 _EARLY: Final = 12
 # The points at which a process is killed change with the seed: every third one.
@@ -58,7 +58,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A blow, and when it falls: once this share of all orders was sent."""
+    """A blow, and when it falls: once this share of all orders has come to its end."""
 
     at: float
     blow: Blow

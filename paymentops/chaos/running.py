@@ -10,7 +10,7 @@ from typing import Final
 
 from paymentops.chaos import comparing, views
 from paymentops.chaos.blows import Striker
-from paymentops.chaos.clients import Client, look_at_all
+from paymentops.chaos.clients import ORDERS_AT_ONCE, Client, look_at_all
 from paymentops.chaos.comparing import Finding, Kind, Views
 from paymentops.chaos.journal import Journal
 from paymentops.chaos.kinds import Habit
@@ -24,6 +24,8 @@ type Progress = Callable[[str], None]
 
 # Once nothing goes wrong any more, so long may it take until nothing is open.
 _REST_SECONDS: Final = 120.0
+# The faults go on until this share of all orders has come to its end.
+_FAULTS_END_AT: Final = 0.97
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +71,11 @@ def _carry_out(run: Run, system: System, journal: Journal) -> Report:
     run.progress(f"{run.plan.payments} payments under {len(run.plan.blows)} blows")
     traffic.start()
     for planned in run.plan.blows:
-        traffic.wait_until_sent(planned.at)
+        traffic.wait_until_ended(planned.at)
         striker.strike(planned.blow)
         traffic.open_up_to(planned.at)
     traffic.open_up_to(1.0)
-    traffic.wait_until_sent(1.0)
+    traffic.wait_until_ended(_FAULTS_END_AT)
     striker.finish()
     failpoints.stop(system.failpoints)
     journal.notes("faults end")
@@ -108,7 +110,7 @@ class _Traffic:
         self._plan = plan
         self._open = threading.Condition()
         self._upto = plan.blows[0].at if plan.blows else 1.0
-        self._sent = 0
+        self._ended = 0
         self._clients = [
             Client(
                 number=number,
@@ -117,7 +119,7 @@ class _Traffic:
                 orders=[order for order in plan.orders if order.client == number],
                 journal=journal,
                 may_start=self._may_start,
-                started=self._started,
+                ended=self._end,
             )
             for number in range(plan.clients)
         ]
@@ -143,20 +145,20 @@ class _Traffic:
         with self._open:
             self._upto = later[0] if later else 1.0
 
-    def wait_until_sent(self, share: float) -> None:
-        """Wait until this share of all orders has been started, or nobody is left to start one."""
+    def wait_until_ended(self, share: float) -> None:
+        """Wait until this share of all orders has come to its end, or no client is left."""
         with self._open:
             wanted = int(share * self._plan.payments)
-            while not self._open.wait_for(lambda: self._sent >= wanted, timeout=1.0):
+            while not self._open.wait_for(lambda: self._ended >= wanted, timeout=1.0):
                 if not any(client.is_alive() for client in self._clients):
                     return
 
     def _may_start(self, order: Order) -> bool:
-        return order.number <= self._upto * self._plan.payments
+        return order.number <= self._upto * self._plan.payments + self._plan.clients * ORDERS_AT_ONCE
 
-    def _started(self) -> None:
+    def _end(self) -> None:
         with self._open:
-            self._sent += 1
+            self._ended += 1
             self._open.notify_all()
 
 
