@@ -25,8 +25,8 @@ type Waits[T] = Generator[float, None, T]
 
 _PATIENCE: Final = 4.0
 ORDERS_AT_ONCE: Final = 10
-# Longer than any fault lasts; an order that has not come to rest by then is stuck.
-_GIVES_UP_AFTER: Final = 150.0
+# Longer than all faults together last; an order that has not come to rest by then is stuck.
+_GIVES_UP_AFTER: Final = 400.0
 _SETTLED: Final = frozenset(
     {"AUTHORIZED", "PARTIALLY_CAPTURED", "CAPTURED", "VOIDED", "FAILED", "EXPIRED", "CANCELED", "REVERSED"}
 )
