@@ -276,7 +276,7 @@ def _human_actions(record: Record) -> Iterator[Moment]:
             at=action.at,
             received_at=action.at,
             lane=Lane.PERSON,
-            title=action.action,
+            title=action.action.replace("_", " ").replace(".", ": ").capitalize(),
             anchor=f"ev_{action.id.hex}",
             actor=action.actor,
             trace_id=action.trace_id,
