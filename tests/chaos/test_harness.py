@@ -15,7 +15,7 @@ from tests.plugins.processes import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PAYMENTS = 30
-# What a short run does not come to; each is reached by a test of its own room, see ``test_every_point_is_reached``.
+# What a short run does not come to: lapsed holds, publication, decisions of people and the daily root.
 ELSEWHERE = {
     Point.EXPIRY_BEFORE_COMMIT,
     Point.EXPIRY_COMMITTED,
