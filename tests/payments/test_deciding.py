@@ -271,13 +271,9 @@ def test_a_provider_that_confirms_a_decision_is_no_news(hands, first, second) ->
 def test_the_story_tells_who_decided_and_services_are_told_that_it_was_decided(hands, first, second) -> None:
     attempt = unknown(hands)
     approve(hands, propose(hands, attempt, NO, first), second)
-    moments = (
-        timeline.of(fresh(attempt.payment))
-        if hasattr(timeline, "of")
-        else timeline.tell(timeline.gather(fresh(attempt.payment)))
-    )
+    moments = timeline.tell(timeline.gather(fresh(attempt.payment)))
     people = [moment for moment in moments if moment.lane is Lane.PERSON]
-    assert [moment.actor for moment in people if moment.title.startswith("payment.outcome_")] == ["first", "second"]
+    assert [moment.actor for moment in people if moment.title.startswith("Payment: outcome ")] == ["first", "second"]
     assert any("two people decided that it did not happen" in moment.title for moment in people)
     seen = timeline.without_people(moments)
     assert not any("first" in str(moment) or "provider's list" in str(moment.facts) for moment in seen)

@@ -92,7 +92,14 @@ def test_a_hold_is_captured_in_parts_and_the_rest_released(api, provider, work):
     work()
     done = api.payment(created["id"])
     assert done["state"] == "CAPTURED"
-    assert done["amounts"] == {"authorized": 12990, "captured": 5000, "voided": 7990, "refunded": 0, "disputed": 0}
+    assert done["amounts"] == {
+        "authorized": 12990,
+        "captured": 5000,
+        "voided": 7990,
+        "refunded": 0,
+        "disputed": 0,
+        "reversed": 0,
+    }
 
 
 def test_a_hold_is_captured_in_as_many_parts_as_fit(api, provider, work):

@@ -23,6 +23,7 @@ from paymentops.providers.contract import (
     Pending,
     Provider,
     RetryClass,
+    Reversed,
     Unknown,
 )
 from paymentops.providers.transport import Transport
@@ -183,7 +184,8 @@ def test_a_refund_on_its_way_ends_later(
     assert isinstance(provider.inquire(ask_about(refund)), kind)
     *_, event = told(provider, fake.notification(*server.received()), now=datetime.now(UTC))
     assert event.provider_key == refund.provider_key
-    assert isinstance(event.outcome, kind)
+    # A notification does not say whether the refund was told as done before; with an end that failed it may have been.
+    assert isinstance(event.outcome, Reversed if short_of_funds else Approved)
 
 
 def test_a_charge_nobody_paid_can_be_taken_back(provider: PixProvider, server: PixServer) -> None:

@@ -71,7 +71,14 @@ def test_a_part_of_a_hold_is_captured_and_the_rest_is_released(api: Api, stripe:
 
     done = api.payment(created["id"])
     assert done["state"] == "CAPTURED"
-    assert done["amounts"] == {"authorized": 12990, "captured": 9000, "voided": 3990, "refunded": 0, "disputed": 0}
+    assert done["amounts"] == {
+        "authorized": 12990,
+        "captured": 9000,
+        "voided": 3990,
+        "refunded": 0,
+        "disputed": 0,
+        "reversed": 0,
+    }
     verify()
 
 
